@@ -1,0 +1,57 @@
+{# How models meet the lake: inputs registered as views, outputs written one Parquet file a year. #}
+
+{% macro register_inputs() %}
+  {%- for relation, files in var('inputs').items() %}
+    create or replace view main.{{ adapter.quote(relation) }} as
+    select * from read_parquet(
+      [{% for file in files %}{{ sql_text(file) }}{{ ', ' if not loop.last }}{% endfor %}],
+      hive_partitioning = true, hive_types = {'academic_year': INTEGER}, union_by_name = true
+    );
+  {%- endfor %}
+  {%- if not var('inputs') %} select 1 {% endif %}
+{% endmacro %}
+
+
+{% macro sql_text(value) -%}
+  '{{ value | replace("'", "''") }}'
+{%- endmacro %}
+
+
+{# A code list of seeds/, as text. `codigo` is compared as a number, since official files do not pad codes. #}
+{% macro codes(list) -%}
+  (
+    select try_cast(codigo as bigint) as codigo, * exclude (codigo)
+    from read_csv({{ sql_text(var('seeds_dir') ~ '/' ~ list ~ '.csv') }},
+                  header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
+  )
+{%- endmacro %}
+
+
+{#
+  One COPY a year, each filtered to it, so that memory does not grow with the number of years and each file
+  carries the provenance of its own year. Files land in a staging folder; promoting them is Python's business.
+#}
+{% materialization yearly_parquet, adapter='duckdb' %}
+  {%- set target = this.incorporate(type='view') -%}
+  {%- set folder = var('output') ~ '/' ~ this.identifier -%}
+  {{ run_hooks(pre_hooks) }}
+  {% for year in var('years') %}
+    {%- set footer = var('footers').get(this.identifier, {}).get(year | string, {}) %}
+    {% call statement('copy_' ~ year) %}
+      copy (
+        select * exclude (academic_year) from ({{ compiled_code }}) as model where academic_year = {{ year }}
+      ) to {{ sql_text(folder ~ '/academic_year=' ~ year ~ '/part.parquet') }}
+      (format parquet, compression zstd
+        {%- if footer %}, kv_metadata {
+          {%- for key, value in footer.items() %} {{ key }}: {{ sql_text(value) }}{{ ', ' if not loop.last }} {%- endfor %} }
+        {%- endif %})
+    {% endcall %}
+  {% endfor %}
+  {% call statement('main') %}
+    create or replace view {{ target }} as
+    select * from read_parquet({{ sql_text(folder ~ '/*/part.parquet') }},
+      hive_partitioning = true, hive_types = {'academic_year': INTEGER}, union_by_name = true)
+  {% endcall %}
+  {{ run_hooks(post_hooks) }}
+  {{ return({'relations': [target]}) }}
+{% endmaterialization %}

@@ -1,0 +1,23 @@
+"""The names of the assets, so that no layer spells another's. Nothing but names lives here."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from emtp_assets.contracts import Contract
+from emtp_assets.storage.lake import Layer
+
+PUBLISHED = dg.AssetKey(["processed", "conjunto_publicado"])
+DROP_FOLDER = dg.AssetKey(["entrada", "carpeta_de_entrega"])
+INTAKE_GROUP = "entrada"
+PUBLICATION_GROUP = "publicacion"
+
+
+def key_of(layer: Layer, dataset: str) -> dg.AssetKey:
+    """``raw/matricula``, ``cleaned/matricula`` …"""
+    return dg.AssetKey([layer.value, dataset])
+
+
+def tags_of(contract: Contract, layer: Layer) -> dict[str, str]:
+    """Tags by which people filter the graph in the UI."""
+    return {"emtp/dataset": contract.dataset, "emtp/capa": layer.value}

@@ -1,0 +1,49 @@
+"""Finds and reads the contract files. The order of ``DATASETS`` is the order in which people list them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard
+
+from emtp_assets.contracts.model import Contract, contract_from_odcs
+
+FOLDER = Path(__file__).parent
+DATASETS = ("matricula", "egresados", "titulacion", "establecimientos", "docentes", "proyectos")
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """An official file that is not one of our datasets, so that a person who drops it is told what it is."""
+
+    name: str
+    signature: tuple[str, ...]
+    explanation: str
+
+
+@cache
+def contract_for(dataset: str) -> Contract:
+    """The contract of one dataset.
+
+    Raises:
+        KeyError: no such dataset.
+        ContractError: the file is not a usable contract.
+    """
+    if dataset not in DATASETS:
+        raise KeyError(dataset)
+    text = (FOLDER / f"{dataset}.yaml").read_text(encoding="utf-8")
+    return contract_from_odcs(OpenDataContractStandard.from_string(text))
+
+
+@cache
+def all_contracts() -> tuple[Contract, ...]:
+    return tuple(contract_for(dataset) for dataset in DATASETS)
+
+
+@cache
+def known_files() -> tuple[KnownFile, ...]:
+    entries = yaml.safe_load((FOLDER / "known_files.yaml").read_text(encoding="utf-8"))
+    return tuple(KnownFile(e["name"], tuple(e["signature"]), e["explanation"].strip()) for e in entries)

@@ -1,0 +1,133 @@
+"""Checks whether an instance can work, and says what to do where it cannot. It repairs nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emtp_assets.contracts import ContractError, all_contracts
+from emtp_assets.intake import Ledger
+from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
+from emtp_assets.settings import Settings
+from emtp_assets.storage.lake import Lake, Layer
+
+_GIGABYTE = 1_000_000_000
+_LEAST_FREE = 5 * _GIGABYTE
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``remedy`` is what to do when it is not ``good``."""
+
+    what: str
+    good: bool
+    found: str
+    remedy: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which a person would mend them. Secrets are never part of one."""
+    return [
+        finding
+        for look in (_mode, _contracts, _folders, _space, _key, _ledger, _drop, _published)
+        for finding in look(settings)
+    ]
+
+
+def _mode(settings: Settings) -> Iterator[Finding]:
+    yield Finding("modo", True, settings.mode.value, "")
+
+
+def _contracts(_: Settings) -> Iterator[Finding]:
+    yield _attempt(
+        "contratos",
+        lambda: f"{len(all_contracts())} contratos, {sum(len(c.columns) for c in all_contracts())} columnas",
+        (ContractError, OSError),
+        "Corrija el archivo YAML de emtp_assets/contracts que se nombra.",
+    )
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    for what, folder in (("carpeta de datos", settings.data_dir), ("carpeta de entrega", settings.drop)):
+        yield _attempt(
+            what,
+            lambda folder=folder: _writable(folder),
+            (OSError,),
+            f"Dé permiso de escritura sobre {folder} al usuario que ejecuta la plataforma.",
+        )
+
+
+def _writable(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".emtp-"):
+        return str(folder)
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    free = shutil.disk_usage(settings.data_dir if settings.data_dir.exists() else Path()).free
+    yield Finding(
+        "espacio en disco",
+        free >= _LEAST_FREE,
+        f"{free / _GIGABYTE:.1f} GB libres",
+        "Libere espacio: un archivo nacional con su histórico ocupa cerca de 1 GB por año.",
+    )
+
+
+def _key(settings: Settings) -> Iterator[Finding]:
+    yield _attempt(
+        "clave de seudónimos",
+        lambda: f"huella {key_fingerprint(pseudonym_key(settings))}",
+        (ValueError, RuntimeError, OSError),
+        "Defina EMTP_PSEUDONYM_KEY_FILE con la ruta de un archivo que contenga la clave (32 caracteres o más).",
+    )
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    def read() -> str:
+        ledger = Ledger(settings.data_dir)
+        return f"{len(ledger.deliveries())} entregas, {len(ledger.rejections())} rechazos"
+
+    yield _attempt(
+        "registro de entregas",
+        read,
+        (sqlite3.Error, OSError),
+        "Restaure data/ledger.sqlite desde el último respaldo.",
+    )
+
+
+def _drop(settings: Settings) -> Iterator[Finding]:
+    waiting = (
+        [p.name for p in settings.drop.iterdir() if p.is_file() and not os.access(p, os.R_OK)]
+        if settings.drop.is_dir()
+        else []
+    )
+    yield Finding(
+        "archivos por tomar",
+        not waiting,
+        "ninguno sin permiso" if not waiting else f"sin permiso de lectura: {', '.join(waiting)}",
+        "Dé permiso de lectura sobre esos archivos.",
+    )
+
+
+def _published(settings: Settings) -> Iterator[Finding]:
+    current = settings.data_dir / "processed"
+    years = Lake(settings.data_dir).years(Layer.ANONYMIZED, "matricula_completa")
+    present = (current / "procedencia.json").is_file()
+    yield Finding(
+        "conjunto publicado",
+        present,
+        f"{current} ({', '.join(map(str, years)) or 'sin años'})" if present else "todavía nada publicado",
+        "Ejecute `emtp run AÑO` o copie un archivo oficial en la carpeta de entrega.",
+    )
+
+
+def _attempt(what: str, look: Callable[[], str], errors: tuple[type[Exception], ...], remedy: str) -> Finding:
+    try:
+        return Finding(what, True, look(), remedy)
+    except errors as error:
+        return Finding(what, False, str(error), remedy)

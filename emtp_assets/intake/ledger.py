@@ -1,0 +1,300 @@
+"""The ledger, one SQLite file: which deliveries came, from where, with what years; which files were refused.
+
+Bytes are the archive's; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    sha256 TEXT PRIMARY KEY,
+    dataset TEXT NOT NULL,
+    source TEXT NOT NULL,
+    original_name TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    encoding TEXT NOT NULL,
+    separator TEXT NOT NULL,
+    quoted INTEGER NOT NULL,
+    columns TEXT NOT NULL,
+    missing_columns TEXT NOT NULL,
+    unknown_columns TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    code_version TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS delivery_years (
+    sha256 TEXT NOT NULL REFERENCES deliveries (sha256),
+    year INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    PRIMARY KEY (sha256, year)
+) STRICT;
+CREATE TABLE IF NOT EXISTS rejections (
+    id INTEGER PRIMARY KEY,
+    rejected_at TEXT NOT NULL,
+    source TEXT NOT NULL,
+    original_name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT,
+    code TEXT NOT NULL,
+    what TEXT NOT NULL,
+    at_place TEXT NOT NULL,
+    expected TEXT NOT NULL,
+    action TEXT NOT NULL,
+    moved_to TEXT,
+    explanation TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS left_behind (
+    original_name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (original_name, size_bytes, mtime_ns)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Bytes that a source handed over for one dataset, identified by their SHA-256.
+
+    ``years``: rows of each academic year; ``columns``: the header as sent; ``missing_columns``:
+    official columns of those years that were not sent; ``unknown_columns``: raw names of what the contract
+    does not describe;
+    ``quoted``: the text holds quote characters; ``received_at``: UTC.
+    """
+
+    sha256: str
+    dataset: str
+    source: str
+    original_name: str
+    received_at: datetime
+    size_bytes: int
+    rows: int
+    years: dict[int, int]
+    encoding: str
+    separator: str
+    quoted: bool
+    columns: tuple[str, ...]
+    missing_columns: tuple[str, ...]
+    unknown_columns: tuple[str, ...]
+    simulated: bool
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file that was refused, with its explanation in Spanish.
+
+    ``moved_to`` is None when the file could not be moved and still lies where it was dropped; then
+    ``already_reported`` tells the later sightings from the first, which alone deserves an alarm.
+    """
+
+    original_name: str
+    source: str
+    rejected_at: datetime
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None
+    code: str
+    what: str
+    where: str
+    expected: str
+    action: str
+    moved_to: Path | None = None
+    explanation: Path | None = None
+    already_reported: bool = False
+
+    @property
+    def message(self) -> str:
+        """One line for a log or the UI."""
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.original_name}: {self.what}{place} {self.action}"
+
+
+class Ledger:
+    """``<data>/ledger.sqlite``. Each call opens, works in one transaction and closes: processes share it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir / "ledger.sqlite"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite answers "locked" at once, without waiting, to a second process that makes a new file WAL.
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._open() as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.executescript(_SCHEMA)
+
+    def record(self, delivery: Delivery) -> bool:
+        """Write a delivery down; False when its bytes were known, whose first record then stands."""
+        with self._open() as db:
+            new = db.execute(
+                "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    delivery.sha256,
+                    delivery.dataset,
+                    delivery.source,
+                    delivery.original_name,
+                    _utc(delivery.received_at),
+                    delivery.size_bytes,
+                    delivery.rows,
+                    delivery.encoding,
+                    delivery.separator,
+                    int(delivery.quoted),
+                    json.dumps(delivery.columns, ensure_ascii=False),
+                    json.dumps(delivery.missing_columns, ensure_ascii=False),
+                    json.dumps(delivery.unknown_columns, ensure_ascii=False),
+                    int(delivery.simulated),
+                    delivery.code_version,
+                ),
+            ).rowcount
+            if new:
+                db.executemany(
+                    "INSERT INTO delivery_years VALUES (?, ?, ?)",
+                    [(delivery.sha256, year, rows) for year, rows in delivery.years.items()],
+                )
+            return bool(new)
+
+    def find(self, sha256: str) -> Delivery | None:
+        """The delivery of those bytes."""
+        with self._open() as db:
+            found = _deliveries(db, "WHERE sha256 = ?", (sha256,))
+        return found[0] if found else None
+
+    def latest(self, dataset: str, year: int, *, simulated_too: bool = True) -> Delivery | None:
+        """The delivery in force for a dataset's year: the newest real one, else the newest simulated one."""
+        found = self.deliveries(dataset, year)
+        real = [d for d in found if not d.simulated]
+        candidates = real or (found if simulated_too else [])
+        return candidates[-1] if candidates else None
+
+    def deliveries(self, dataset: str | None = None, year: int | None = None) -> list[Delivery]:
+        """Deliveries in the order they were received, narrowed by dataset and year."""
+        where = """WHERE (?1 IS NULL OR dataset = ?1) AND (?2 IS NULL OR EXISTS (
+            SELECT 1 FROM delivery_years y WHERE y.sha256 = d.sha256 AND y.year = ?2))"""
+        with self._open() as db:
+            return _deliveries(db, where, (dataset, year))
+
+    def record_rejection(self, rejection: Rejection) -> int:
+        """Write a rejection down; its number."""
+        with self._open() as db:
+            cursor = db.execute(
+                "INSERT INTO rejections VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    _utc(rejection.rejected_at),
+                    rejection.source,
+                    rejection.original_name,
+                    rejection.size_bytes,
+                    rejection.mtime_ns,
+                    rejection.sha256,
+                    rejection.code,
+                    rejection.what,
+                    rejection.where,
+                    rejection.expected,
+                    rejection.action,
+                    str(rejection.moved_to) if rejection.moved_to else None,
+                    str(rejection.explanation) if rejection.explanation else None,
+                ),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def amend_rejection(self, number: int, moved_to: Path | None) -> None:
+        """Say where the refused file really came to lie."""
+        with self._open() as db:
+            moved = str(moved_to) if moved_to else None
+            db.execute("UPDATE rejections SET moved_to = ? WHERE id = ?", (moved, number))
+
+    def rejections(self) -> list[Rejection]:
+        """Every rejection, oldest first."""
+        with self._open() as db:
+            return [_rejection(row) for row in db.execute("SELECT * FROM rejections ORDER BY id")]
+
+    def standing_rejection(self, name: str, size: int, mtime_ns: int) -> Rejection | None:
+        """The rejection of a file that could not be moved and still is as it was then."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT * FROM rejections WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ?"
+                " AND moved_to IS NULL ORDER BY id DESC LIMIT 1",
+                (name, size, mtime_ns),
+            ).fetchone()
+        return _rejection(row) if row else None
+
+    def leave_behind(self, name: str, size: int, mtime_ns: int, sha256: str) -> None:
+        """Note that an accepted file could not be removed from the drop folder."""
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO left_behind VALUES (?, ?, ?, ?)", (name, size, mtime_ns, sha256))
+
+    def left_behind(self, name: str, size: int, mtime_ns: int) -> Delivery | None:
+        """The delivery of an accepted file that could not be removed and still is as it was then."""
+        with self._open() as db:
+            found = _deliveries(
+                db,
+                "WHERE sha256 = (SELECT sha256 FROM left_behind"
+                " WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ?)",
+                (name, size, mtime_ns),
+            )
+        return found[0] if found else None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def _utc(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("a moment without time zone cannot enter the ledger")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _deliveries(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Delivery]:
+    rows = db.execute(f"SELECT * FROM deliveries d {where} ORDER BY received_at, rowid", values).fetchall()
+    found = []
+    for row in rows:
+        years = db.execute(
+            "SELECT year, rows FROM delivery_years WHERE sha256 = ? ORDER BY year", (row["sha256"],)
+        ).fetchall()
+        fields = dict(row)
+        for name in ("columns", "missing_columns", "unknown_columns"):
+            fields[name] = tuple(json.loads(fields[name]))
+        fields["received_at"] = datetime.fromisoformat(fields["received_at"])
+        fields["simulated"] = bool(fields["simulated"])
+        fields["quoted"] = bool(fields["quoted"])
+        found.append(Delivery(**fields, years={row["year"]: row["rows"] for row in years}))
+    return found
+
+
+def _rejection(row: sqlite3.Row) -> Rejection:
+    return Rejection(
+        original_name=row["original_name"],
+        source=row["source"],
+        rejected_at=datetime.fromisoformat(row["rejected_at"]),
+        size_bytes=row["size_bytes"],
+        mtime_ns=row["mtime_ns"],
+        sha256=row["sha256"],
+        code=row["code"],
+        what=row["what"],
+        where=row["at_place"],
+        expected=row["expected"],
+        action=row["action"],
+        moved_to=Path(row["moved_to"]) if row["moved_to"] else None,
+        explanation=Path(row["explanation"]) if row["explanation"] else None,
+    )

@@ -1,0 +1,194 @@
+"""The whole way of a dropped file: archive, ledger, out of the drop folder; or refused. Parts elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from os import stat_result
+from pathlib import Path
+
+from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
+from emtp_assets.intake.archive import Archive, Staged
+from emtp_assets.intake.dialect import as_utf8, encoding_of, refuse_unless_text, refuse_unless_whole
+from emtp_assets.intake.inspection import inspect
+from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
+from emtp_assets.intake.problem import IntakeError
+from emtp_assets.intake.recognition import recognise, refuse_unless_complete
+from emtp_assets.intake.rejection import leave, put_aside
+from emtp_assets.partitions import academic_year_of
+from emtp_assets.settings import Settings
+from emtp_assets.storage.provenance import code_version
+
+SIMULATED_SOURCE = "simulado"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AlreadyKnown:
+    """Bytes that were received before: the same delivery. ``left_in_drop``: the file could not be removed.
+
+    The caller still owes the delivery its runs, if it was killed before starting them.
+    """
+
+    delivery: Delivery
+    left_in_drop: bool = False
+
+    @property
+    def message(self) -> str:
+        return (
+            f"Ya se había recibido: es la misma entrega que «{self.delivery.original_name}» del "
+            f"{self.delivery.received_at:%d-%m-%Y %H:%M} UTC."
+        )
+
+
+Outcome = Delivery | AlreadyKnown | Rejection
+
+
+def receive(path: Path, settings: Settings, ledger: Ledger, *, source: str, now: datetime) -> Outcome:
+    """Take a file that has finished growing, or refuse it with an explanation.
+
+    Order of effects: bytes into the archive, delivery into the ledger, file out of the folder. Killed
+    anywhere, a later call completes it. A file that changes meanwhile stays where it is, to be seen anew.
+
+    Raises:
+        ValueError: ``now`` has no time zone.
+        OSError: our own disk refused (full); the file stays in the drop folder.
+    """
+    if now.tzinfo is None:
+        raise ValueError("`now` needs a time zone")
+    archive = Archive(settings.data_dir)
+    before = path.lstat()
+    if (problem := _unreadable(path)) is not None:
+        return leave(path, ledger, problem, source=source, now=now)
+    if (seen := _dealt_with(path.name, before, ledger)) is not None:
+        return seen
+    with archive.staged(path) as staged:
+        known = ledger.find(staged.facts.sha256)
+        try:
+            delivery = known or examine(staged, path.name, settings, source=source, now=now)
+            _refuse_simulated_in_production(delivery, settings)
+        except IntakeError as error:
+            if _changed(path, before):
+                return leave(path, ledger, _still_changing(), source=source, now=now)
+            sha256 = staged.facts.sha256
+            return put_aside(path, settings.drop, ledger, error, source=source, now=now, sha256=sha256)
+        if known is None or not archive.holds(known.sha256, known.size_bytes):
+            archive.keep(staged)
+    new = known is None and ledger.record(delivery)
+    stays = not remove(path, before, delivery, ledger)
+    return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays)
+
+
+def examine(
+    staged: Staged,
+    name: str,
+    settings: Settings,
+    *,
+    source: str,
+    now: datetime,
+    contracts: Sequence[Contract] | None = None,
+    known: Sequence[KnownFile] | None = None,
+) -> Delivery:
+    """What a staged file is, without any effect. ``contracts`` and ``known`` default to the registry's.
+
+    Raises:
+        IntakeError: it cannot be taken, and why.
+    """
+    facts = staged.facts
+    refuse_unless_text(facts)
+    encoding = encoding_of(facts, staged.path)
+    text = facts.header_bytes.decode("cp1252" if encoding == "windows-1252" else "utf-8", errors="replace")
+    header = recognise(
+        text,
+        all_contracts() if contracts is None else contracts,
+        known_files() if known is None else known,
+    )
+    refuse_unless_whole(facts, staged.path)
+    with as_utf8(staged.path, encoding, staged.folder) as readable:
+        found = inspect(settings, readable, facts, header, last_year=academic_year_of(now) + 1)
+    missing = refuse_unless_complete(header, found.years)
+    contract = header.contract
+    return Delivery(
+        sha256=facts.sha256,
+        dataset=contract.dataset,
+        source=source,
+        original_name=name,
+        received_at=now,
+        size_bytes=facts.size,
+        rows=found.rows,
+        years=found.years,
+        encoding=encoding,
+        separator=header.separator,
+        quoted=facts.has_quotes,
+        columns=header.names,
+        missing_columns=missing,
+        unknown_columns=header.unknown,
+        simulated=found.simulated or source == SIMULATED_SOURCE,
+        code_version=f"emtp-assets {code_version()}; contrato {contract.dataset} {contract.version}",
+    )
+
+
+def remove(path: Path, before: stat_result, delivery: Delivery, ledger: Ledger) -> bool:
+    """Take an archived file out of the drop folder, unless it changed since; whether it is gone."""
+    if _changed(path, before):
+        return not path.exists()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        ledger.leave_behind(path.name, before.st_size, before.st_mtime_ns, delivery.sha256)
+        _log.warning("%s fue recibido, pero no se pudo quitar de la carpeta: %s", path.name, error.strerror)
+        return False
+    return True
+
+
+def _unreadable(path: Path) -> IntakeError | None:
+    try:
+        with path.open("rb") as handle:
+            handle.read(1)
+    except OSError as error:
+        return IntakeError(
+            "sin_permiso",
+            f"El archivo no se puede leer ({error.strerror}).",
+            expected="Permiso de lectura para el usuario que ejecuta la plataforma.",
+            action="Dé permiso de lectura sobre el archivo; quedó en la carpeta y se tomará solo.",
+        )
+    return None
+
+
+def _dealt_with(name: str, status: stat_result, ledger: Ledger) -> AlreadyKnown | Rejection | None:
+    """A file that could not leave the folder and has not changed: its outcome stands, unread."""
+    if (delivery := ledger.left_behind(name, status.st_size, status.st_mtime_ns)) is not None:
+        return AlreadyKnown(delivery, left_in_drop=True)
+    standing = ledger.standing_rejection(name, status.st_size, status.st_mtime_ns)
+    if standing is not None and standing.code not in {"sin_permiso", "cambiando"}:
+        return replace(standing, already_reported=True)
+    return None
+
+
+def _changed(path: Path, before: stat_result) -> bool:
+    try:
+        now = path.lstat()
+    except FileNotFoundError:
+        return True
+    return (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino)
+
+
+def _still_changing() -> IntakeError:
+    return IntakeError(
+        "cambiando",
+        "El archivo cambió mientras se leía: aún se está copiando.",
+        expected="Un archivo que ya terminó de copiarse.",
+        action="No hace falta hacer nada: se leerá de nuevo cuando deje de cambiar.",
+    )
+
+
+def _refuse_simulated_in_production(delivery: Delivery, settings: Settings) -> None:
+    if settings.production and delivery.simulated:
+        raise IntakeError(
+            "simulado_en_produccion",
+            "El archivo contiene datos simulados (RBD desde 90000 o proyectos SIM-) y esta instancia es de producción.",
+            expected="Solo datos reales.",
+            action="Use una instancia de demostración para los datos simulados.",
+        )

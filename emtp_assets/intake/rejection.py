@@ -1,0 +1,148 @@
+"""Putting a refused file aside: its bytes in ``rejected/``, beside an explanation in Spanish. Why it is
+refused is decided elsewhere in this room."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from emtp_assets.intake.ledger import Ledger, Rejection
+from emtp_assets.intake.problem import IntakeError
+from emtp_assets.partitions import TIMEZONE
+from emtp_assets.storage.lake import sync
+
+REJECTED = "rejected"
+_LONGEST_NAME = 180
+
+
+def put_aside(
+    path: Path,
+    drop: Path,
+    ledger: Ledger,
+    problem: IntakeError,
+    *,
+    source: str,
+    now: datetime,
+    sha256: str | None,
+) -> Rejection:
+    """Explain, write down and move a refused file; its bytes are never lost.
+
+    The explanation and the ledger come first: a process killed in between leaves the file in the drop folder,
+    to be refused again. When it cannot be moved it stays there, and ``moved_to`` is None.
+    """
+    status = path.lstat()
+    rejection = Rejection(
+        original_name=path.name,
+        source=source,
+        rejected_at=now,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        sha256=sha256,
+        code=problem.code,
+        what=problem.what,
+        where=problem.where,
+        expected=problem.expected,
+        action=problem.action,
+    )
+    target = _free_place(drop / REJECTED, path.name, now)
+    beside = target.with_name(target.name + ".explicacion.txt")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(beside, explanation(rejection))
+        rejection = replace(rejection, explanation=beside)
+    except OSError:
+        # A drop folder that can't be written to: the ledger and the caller still carry the explanation.
+        return _stays(ledger, rejection)
+    number = ledger.record_rejection(replace(rejection, moved_to=target))
+    try:
+        move(path, target)
+    except OSError:
+        ledger.amend_rejection(number, None)
+        return rejection
+    return replace(rejection, moved_to=target)
+
+
+def leave(path: Path, ledger: Ledger, problem: IntakeError, *, source: str, now: datetime) -> Rejection:
+    """Refuse a file that cannot even be read: it stays where it is, and is reported once.
+
+    A file of the same name, size and time that was reported before comes back as ``already_reported``.
+    """
+    status = path.lstat()
+    before = ledger.standing_rejection(path.name, status.st_size, status.st_mtime_ns)
+    if before is not None and before.code == problem.code:
+        return replace(before, already_reported=True)
+    rejection = Rejection(
+        original_name=path.name,
+        source=source,
+        rejected_at=now,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        sha256=None,
+        code=problem.code,
+        what=problem.what,
+        where=problem.where,
+        expected=problem.expected,
+        action=problem.action,
+    )
+    return _stays(ledger, rejection)
+
+
+def explanation(rejection: Rejection) -> str:
+    """The text that lies beside a refused file."""
+    when = rejection.rejected_at.astimezone(ZoneInfo(TIMEZONE)).strftime("%d-%m-%Y %H:%M:%S")
+    parts = [
+        "ESTE ARCHIVO NO FUE ACEPTADO. Nada de su contenido entró a los datos.",
+        f"Archivo: {rejection.original_name} ({rejection.size_bytes} bytes)",
+        f"Cuándo: {when} (hora de Santiago)",
+        f"Qué está mal: {rejection.what}",
+        f"Dónde: {rejection.where or 'en el archivo completo'}",
+        f"Qué se esperaba: {rejection.expected}",
+        f"Qué hacer: {rejection.action}",
+        f"Huella SHA-256: {rejection.sha256 or 'no calculada'}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def move(path: Path, target: Path) -> None:
+    """Rename, or copy whole and then remove when the target is on another disk.
+
+    Raises:
+        OSError: it could not be moved; the original still stands.
+    """
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        partial = target.with_name(target.name + ".part")
+        shutil.copyfile(path, partial)
+        sync(partial)
+        partial.replace(target)
+        path.unlink()
+    sync(target.parent)
+
+
+def _stays(ledger: Ledger, rejection: Rejection) -> Rejection:
+    ledger.record_rejection(rejection)
+    return rejection
+
+
+def _free_place(folder: Path, name: str, now: datetime) -> Path:
+    stamp = now.astimezone(ZoneInfo(TIMEZONE)).strftime("%Y%m%dT%H%M%S")
+    short = name.encode()[-_LONGEST_NAME:].decode(errors="ignore")
+    place, turn = folder / f"{stamp}_{short}", 1
+    while place.exists():
+        turn += 1
+        place = folder / f"{stamp}-{turn}_{short}"
+    return place
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8-sig", newline="\r\n")  # the ministry reads it in Notepad
+    sync(partial)
+    partial.replace(path)

@@ -1,0 +1,25 @@
+"""dbt-duckdb plugin: the pseudonym macro in each of dbt's sessions. No other module of privacy imports dbt.
+
+In profiles.yml: ``plugins: [{module: emtp_assets.privacy.dbt_plugin}]``, and nothing secret beside it.
+"""
+
+from __future__ import annotations
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from emtp_assets.privacy.keys import pseudonym_key
+from emtp_assets.privacy.pseudonyms import install_pseudonym, key_in_use
+from emtp_assets.settings import Settings
+
+
+class Plugin(BasePlugin):
+    """The name ``Plugin`` is dbt-duckdb's convention."""
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Install the macro, with the key of the run in progress, else as the settings have it now.
+
+        Temporary macros and variables belong to one cursor. dbt keeps a plugin alive over the invocations of
+        a process, so the key is asked for each time rather than remembered.
+        """
+        install_pseudonym(cursor, key_in_use() or pseudonym_key(Settings()))

@@ -1,0 +1,1 @@
+"""Publication: the published set, its dictionary and provenance. Protecting it belongs to privacy."""

@@ -1,0 +1,181 @@
+"""Runs dbt inside this process. It knows models, years and files; it knows neither assets nor checks.
+
+A dbt command of its own costs 2.5 CPU-seconds of imports and parsing; inside the process that already has
+them, a model costs a tenth of one. A weekly run has twelve such steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emtp_assets.contracts import Classification, Contract
+from emtp_assets.contracts.codes import SEEDS
+from emtp_assets.privacy.keys import pseudonym_key
+from emtp_assets.privacy.pseudonyms import using_key
+from emtp_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_manifests: dict[str, bytes] = {}
+
+
+class TransformationError(RuntimeError):
+    """A dbt model failed; the message is DuckDB's or dbt's own."""
+
+
+def run_models(
+    settings: Settings,
+    models: Sequence[str],
+    *,
+    years: Sequence[int],
+    inputs: Mapping[str, Sequence[Path]],
+    output: Path,
+    footers: Mapping[str, Mapping[int, Mapping[str, str]]],
+    contracts: Iterable[Contract] = (),
+) -> None:
+    """Run models for some academic years into ``output/<model>/academic_year=<year>/part.parquet``.
+
+    Args:
+        inputs: the Parquet files behind each relation the models read, such as ``raw_matricula``.
+        output: an existing staging folder; nothing of the lake is touched.
+        footers: key-value metadata of each model's file of each year.
+        contracts: those of the datasets whose cleaned models run.
+
+    Raises:
+        TransformationError: a model failed, with the database's message.
+    """
+    for model in models:
+        for year in years:
+            (output / model / f"academic_year={year}").mkdir(parents=True, exist_ok=True)
+    variables = {
+        "years": list(years),
+        "inputs": {name: [str(path) for path in paths] for name, paths in inputs.items()},
+        "contracts": {contract.dataset: _for_macros(contract) for contract in contracts},
+        "output": str(output),
+        "footers": {
+            model: {str(year): dict(footer) for year, footer in by_year.items()} for model, by_year in footers.items()
+        },
+        "seeds_dir": str(SEEDS),
+    }
+    with using_key(pseudonym_key(settings)):
+        _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
+
+
+def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str, str]:
+    """The SQL of every model as it would run, by name; for lineage, which must not be declared by hand."""
+    variables = {
+        "contracts": {contract.dataset: _for_macros(contract) for contract in contracts},
+        "seeds_dir": str(SEEDS),
+    }
+    result = _invoke(settings, ["compile", "--target", "keyless", "--vars", json.dumps(variables)])
+    return {run.node.name: run.node.compiled_code for run in result.results if run.node.compiled_code}
+
+
+def _for_macros(contract: Contract) -> dict[str, Any]:
+    return {
+        "columns": [
+            {
+                "name": column.name,
+                "official": column.official,
+                "type": column.type.value,
+                "treatment": column.treatment.value,
+                # One person, one pseudonym: an identifier of one name hashes alike in every dataset, and
+                # never like one of another name.
+                "identity": column.official,
+                "required": column.required,
+                "key": column.key,
+                "personal": column.classification is not Classification.PUBLIC,
+            }
+            for column in contract.cleaned_columns
+        ]
+    }
+
+
+def _invoke(settings: Settings, command: list[str]) -> Any:
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    os.environ["EMTP_DUCKDB_MEMORY_LIMIT"] = settings.duckdb_memory_limit
+    os.environ["EMTP_DUCKDB_THREADS"] = str(settings.duckdb_threads)
+    from dbt.cli.main import dbtRunner
+
+    with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as target:
+        outcome = dbtRunner(manifest=_manifest(settings)).invoke(
+            [*_global_options(settings), *command, *_project_options(settings, target)]
+        )
+    if outcome.exception is not None:
+        raise TransformationError(str(outcome.exception)) from outcome.exception
+    if not outcome.success:
+        failed = [r for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass", "skipped")]
+        raise TransformationError(
+            "\n".join(f"{r.node.name}: {r.message}" for r in failed) or "dbt falló sin decir por qué"
+        )
+    return outcome.result
+
+
+def _global_options(_: Settings) -> list[str]:
+    return [
+        "--quiet",
+        "--no-write-json",
+        "--no-send-anonymous-usage-stats",
+        "--log-level-file",
+        "none",
+        "--no-version-check",
+    ]
+
+
+def _project_options(settings: Settings, target: str) -> list[str]:
+    folder = str(settings.dbt_dir)
+    return ["--project-dir", folder, "--profiles-dir", folder, "--target-path", target, "--log-path", target]
+
+
+def _manifest(settings: Settings) -> Manifest:
+    """dbt's parsed project, kept under the digest of its files so that it can be neither missing nor stale.
+
+    Read anew for each command (40 ms): dbt writes in the manifest that it has put an ephemeral model into a
+    query, and a second command would then leave it out.
+    """
+    digest = _project_digest(settings.dbt_dir)
+    if digest not in _manifests:
+        stored = settings.dbt_dir / "target" / f"manifest-{digest}.msgpack"
+        if not stored.is_file():
+            _parse(settings, stored)
+        _manifests[digest] = stored.read_bytes()
+    return _load(_manifests[digest])
+
+
+def _parse(settings: Settings, stored: Path) -> None:
+    from dbt.cli.main import dbtRunner
+
+    with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as target:
+        outcome = dbtRunner().invoke([*_global_options(settings), "parse", *_project_options(settings, target)])
+        if not outcome.success:
+            raise TransformationError(f"El proyecto dbt no se puede leer: {outcome.exception}") from outcome.exception
+        parsed = (Path(target) / "partial_parse.msgpack").read_bytes()
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    written = stored.with_suffix(f".{os.getpid()}")
+    written.write_bytes(parsed)
+    written.replace(stored)
+
+
+def _load(stored: bytes) -> Manifest:
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    manifest: Manifest = Manifest.from_msgpack(stored, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()
+    return manifest
+
+
+def _project_digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.suffix in {".sql", ".yml"} and relative.parts[0] != "target":
+            digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,42 @@
+"""What every test may ask for: an instance in a temporary folder, and the official files if they are near."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+from emtp_assets.settings import HOME, Settings
+
+SHARED = Path(os.environ.get("EMTP_SHARED", HOME.parent / "shared"))
+
+
+# A developer's own instance must not lend its settings to the tests.
+Settings.model_config["env_file"] = None
+for variable in [name for name in os.environ if name.startswith("EMTP_") and name != "EMTP_SHARED"]:
+    del os.environ[variable]
+
+
+def isolated_settings(**values: object) -> Settings:
+    """Settings for a temporary instance that lets dropped files rest but briefly."""
+    return Settings.model_validate({"drop_rest_seconds": 0.3, **values})
+
+
+@pytest.fixture(scope="session")
+def shared_samples() -> Path:
+    """The folder of real official files, which are not part of the project."""
+    samples = SHARED / "samples"
+    if not samples.is_dir():
+        pytest.skip(f"los archivos oficiales de muestra no están en {samples} (defina EMTP_SHARED)")
+    return samples
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A small demonstration instance that writes nowhere but its temporary folder."""
+    return isolated_settings(data_dir=tmp_path / "data", simulated_scale=0.01, simulated_years=3)
