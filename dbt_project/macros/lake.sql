@@ -1,6 +1,15 @@
 {# How models meet the lake: inputs registered as views, outputs written one Parquet file a year. #}
 
+{#
+  The process keeps dbt's in-memory database between commands: views of an earlier one are dropped first, so that
+  an input nobody named is an error and never yesterday's file.
+#}
 {% macro register_inputs() %}
+  {%- if execute %}
+  {%- for (name,) in run_query("select view_name from duckdb_views() where not internal and schema_name = 'main'").rows %}
+    drop view if exists main.{{ adapter.quote(name) }};
+  {%- endfor %}
+  {%- endif %}
   {%- for relation, files in var('inputs').items() %}
     create or replace view main.{{ adapter.quote(relation) }} as
     select * from read_parquet(

@@ -10,8 +10,6 @@ import numpy as np
 from emtp_assets.assets.keys import key_of, tags_of
 from emtp_assets.assets.settling import StepResult, YearResult, lineage_metadata, settle, years_of
 from emtp_assets.contracts import Contract, Severity, all_contracts
-from emtp_assets.privacy.attack import recoverable
-from emtp_assets.privacy.disclosure import PublishedTable, protect
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.quality.outcome import Outcome
 from emtp_assets.settings import Settings
@@ -154,6 +152,10 @@ def _protect_counts(connection: duckdb.DuckDBPyConnection, plan: Plan, year: int
     """Register each protected table of the plan as a view, and audit them with an attacker that shares no code."""
     if plan.counts is None:
         return []
+    # The linear programs' libraries cost half a second that loading the definitions need not pay.
+    from emtp_assets.privacy.attack import recoverable
+    from emtp_assets.privacy.disclosure import PublishedTable, protect
+
     counts = plan.counts
     cells = connection.sql(counts.sql or f"select * from {counts.cells}").to_arrow_table()
     tables = [PublishedTable(name, dimensions) for name, dimensions in counts.tables.items()]
