@@ -7,9 +7,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emtp_assets.assets.keys import key_of, tags_of
 from emtp_assets.assets.settling import StepResult, YearResult, lineage_metadata, settle, years_of
 from emtp_assets.contracts import Contract, contract_for
+from emtp_assets.keys import key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, total_reconciled
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session
@@ -28,7 +28,7 @@ _ARROW = {
 
 
 def aggregated_asset(contract: Contract, settings: Settings, years: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """``aggregated/<dataset>``: every dbt model that declares the dataset, one file a model and year."""
+    """``<dataset>/aggregated``: every dbt model that declares the dataset, one file a model and year."""
     key = key_of(Layer.AGGREGATED, contract.dataset)
     models = [model for model in aggregated_models() if model.dataset == contract.dataset]
     reads = _reads(models)

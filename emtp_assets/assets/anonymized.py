@@ -7,9 +7,9 @@ import dagster as dg
 import duckdb
 import numpy as np
 
-from emtp_assets.assets.keys import key_of, tags_of
 from emtp_assets.assets.settling import StepResult, YearResult, lineage_metadata, settle, years_of
 from emtp_assets.contracts import Contract, Severity, all_contracts
+from emtp_assets.keys import key_of, tags_of
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.quality.outcome import Outcome
 from emtp_assets.settings import Settings
@@ -40,7 +40,7 @@ create or replace temp macro mean_note(n, suppressed) as
 
 
 def anonymized_asset(contract: Contract, settings: Settings, years: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """``anonymized/<dataset>``: the tables of its plan, protected and audited before they are put in place."""
+    """``<dataset>/anonymized``: the tables of its plan, protected and audited before they are put in place."""
     key = key_of(Layer.ANONYMIZED, contract.dataset)
     plan = plan_for(contract.dataset)
     others = sorted({_owner(table) for table in plan.anonymized} - {contract.dataset})

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from emtp_assets.assets.keys import key_of, tags_of
 from emtp_assets.assets.settling import StepResult, YearResult, lineage_metadata, settle, years_of
 from emtp_assets.contracts import Contract
+from emtp_assets.keys import key_of, tags_of
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.quality.accounting import accounting_specs, duplicates_share, row_accounting, unreadable
 from emtp_assets.quality.docs import DataDocs
@@ -23,7 +23,7 @@ from emtp_assets.transformation import run_models
 
 
 def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """``cleaned/<dataset>`` with every check that its contract implies.
+    """``<dataset>/cleaned`` with every check that its contract implies.
 
     A row that breaks a rule of the contract goes to the rejected table with the rule, the column and the
     delivery; ``raw = cleaned + rejected + duplicates`` is checked exactly before the year is put in place.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from emtp_assets.assets.keys import DROP_FOLDER, INTAKE_GROUP
+from emtp_assets.keys import DROP_FOLDER, INTAKE_GROUP
 from emtp_assets.settings import Settings
 
 

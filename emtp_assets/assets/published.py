@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from emtp_assets.assets.keys import PUBLICATION_GROUP, PUBLISHED, key_of
 from emtp_assets.assets.settling import StepResult, lineage_metadata
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Archive, Ledger
+from emtp_assets.keys import PUBLICATION_GROUP, PUBLISHED, key_of
 from emtp_assets.lineage import identifiers_reaching
 from emtp_assets.publication.catalogue import published_tables
 from emtp_assets.publication.publish import PublicationError, PublishedSet, publish
@@ -22,7 +22,7 @@ ANONYMOUS = "sin_identificadores"
 
 
 def published_asset(settings: Settings) -> dg.AssetsDefinition:
-    """``processed/conjunto_publicado``: every table of every year, its dictionary and its provenance."""
+    """``publicacion/conjunto_publicado``: every table of every year, its dictionary and its provenance."""
 
     @dg.asset(
         key=PUBLISHED,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from emtp_assets.assets.keys import DROP_FOLDER, key_of, tags_of
 from emtp_assets.assets.settling import StepResult, YearResult, settle, years_of
 from emtp_assets.contracts import Contract
 from emtp_assets.intake import (
@@ -22,6 +21,7 @@ from emtp_assets.intake import (
     extract_raw_years,
     receive,
 )
+from emtp_assets.keys import DROP_FOLDER, key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, row_change, structure
 from emtp_assets.settings import Settings
 from emtp_assets.sources import Source
@@ -36,7 +36,7 @@ def raw_asset(
     settings: Settings,
     years: dg.PartitionsDefinition,
 ) -> dg.AssetsDefinition:
-    """``raw/<dataset>``: the newest delivery of each year, its EMTP rows, every column as text."""
+    """``<dataset>/raw``: the newest delivery of each year, its EMTP rows, every column as text."""
     key = key_of(Layer.RAW, contract.dataset)
 
     @dg.asset(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from emtp_assets.assets.keys import DROP_FOLDER
 from emtp_assets.automation.impact import affected
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, receive, resting
 from emtp_assets.intake.resting import from_json, to_json
+from emtp_assets.keys import DROP_FOLDER
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 

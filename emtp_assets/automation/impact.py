@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from emtp_assets.assets.keys import PUBLISHED, key_of
 from emtp_assets.contracts import all_contracts
+from emtp_assets.keys import PUBLISHED, key_of
 from emtp_assets.privacy.plans import plan_for
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.transformation import aggregated_models

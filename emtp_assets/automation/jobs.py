@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from emtp_assets.assets.keys import PUBLISHED
 from emtp_assets.automation.impact import chain_of
 from emtp_assets.contracts import DATASETS
+from emtp_assets.keys import PUBLISHED
 
 EVERYTHING = "actualizar_todo"
 PUBLISH = "publicar"

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from emtp_assets.assets.keys import PUBLISHED
 from emtp_assets.automation.impact import chain_of
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.contracts import Contract, all_contracts
 from emtp_assets.intake import Ledger
+from emtp_assets.keys import PUBLISHED
 from emtp_assets.partitions import TIMEZONE, academic_year_of
 from emtp_assets.settings import Settings
 

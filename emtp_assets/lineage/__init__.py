@@ -8,7 +8,8 @@ from __future__ import annotations
 import dagster as dg
 
 from emtp_assets.contracts import all_contracts
-from emtp_assets.lineage.graph import PROCESSED, OfficialColumn
+from emtp_assets.keys import PUBLISHED, key_of
+from emtp_assets.lineage.graph import PROCESSED, PROCESSED_SET, OfficialColumn
 from emtp_assets.lineage.relation import LineageError
 from emtp_assets.lineage.store import graph_of
 from emtp_assets.settings import Settings
@@ -37,20 +38,24 @@ def column_lineage(settings: Settings, asset_key: dg.AssetKey) -> dg.TableColumn
 
     The tables of one asset are taken together: columns of one name share their origins.
     """
-    if asset_key.path[0] not in _FOLLOWED:
+    table = PROCESSED_SET if asset_key == PUBLISHED else "/".join(reversed(asset_key.path))
+    if table.partition("/")[0] not in _FOLLOWED:
         return None
-    columns = graph_of(settings).of_asset("/".join(asset_key.path))
+    columns = graph_of(settings).of_asset(table)
     if not columns:
         return None
     return dg.TableColumnLineage(
         {
-            column: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(asset.split("/")), column_name=name)
-                for asset, name in sorted(origins)
-            ]
+            column: [dg.TableColumnDep(asset_key=_key_of(asset), column_name=name) for asset, name in sorted(origins)]
             for column, origins in columns.items()
         }
     )
+
+
+def _key_of(asset: str) -> dg.AssetKey:
+    """The asset of a table's id in the graph, such as ``cleaned/matricula``."""
+    layer, _, dataset = asset.partition("/")
+    return key_of(Layer(layer), dataset)
 
 
 def identifiers_reaching(settings: Settings) -> list[str]:

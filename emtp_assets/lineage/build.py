@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from emtp_assets.contracts import Contract
-from emtp_assets.lineage.graph import PROCESSED, RAW, ColumnGraph, Table
+from emtp_assets.lineage.graph import PROCESSED, PROCESSED_SET, RAW, ColumnGraph, Table
 from emtp_assets.lineage.reading import Reader
 from emtp_assets.lineage.relation import Branch, Lineage, LineageError, Relation, grouped, leaf
 from emtp_assets.privacy.disclosure import SUPPRESSED
@@ -15,7 +15,6 @@ from emtp_assets.publication.catalogue import ROW_ORIGIN, PublishedTable
 from emtp_assets.storage.lake import Layer
 
 YEAR = "academic_year"
-_SET = f"{PROCESSED}/conjunto_publicado"
 
 
 def build_graph(
@@ -63,7 +62,7 @@ def build_graph(
             raise LineageError(f"{table.name}: la consulta no da {', '.join(absent)}")
         # Only what the catalogue names is written.
         final[table.name] = replace(relation, names=tuple(column.name for column in table.columns))
-        tables[f"{PROCESSED}/{table.name}"] = Table.of(_SET, final[table.name])
+        tables[f"{PROCESSED}/{table.name}"] = Table.of(PROCESSED_SET, final[table.name])
     return ColumnGraph(tables)
 
 

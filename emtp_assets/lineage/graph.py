@@ -14,6 +14,7 @@ from emtp_assets.lineage.relation import ROW, Lineage, LineageError, Ref, Relati
 
 RAW = "raw"
 PROCESSED = "processed"
+PROCESSED_SET = f"{PROCESSED}/conjunto_publicado"
 
 
 class OfficialColumn(str):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emtp_assets.assets.keys import PUBLISHED, key_of
 from emtp_assets.automation.impact import affected, chain_of
+from emtp_assets.keys import PUBLISHED, key_of
 from emtp_assets.privacy.plans import plan_for
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.transformation import aggregated_models

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from emtp_assets.assets.keys import PUBLISHED
 from emtp_assets.automation.impact import chain_of
 from emtp_assets.automation.weekly import CRON, is_due, weekly_schedule
 from emtp_assets.contracts import DATASETS, contract_for
 from emtp_assets.definitions import build_definitions
 from emtp_assets.intake import Ledger
+from emtp_assets.keys import PUBLISHED
 from emtp_assets.partitions import TIMEZONE, academic_year_of
 from emtp_assets.settings import Mode, Settings
 from emtp_assets_tests.conftest import isolated_settings

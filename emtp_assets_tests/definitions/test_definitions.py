@@ -12,7 +12,9 @@ import pytest
 from emtp_assets.automation.jobs import EVERYTHING, PUBLISH, job_of
 from emtp_assets.contracts import DATASETS
 from emtp_assets.definitions import build_definitions
+from emtp_assets.keys import key_of
 from emtp_assets.settings import HOME, Settings
+from emtp_assets.storage.lake import Layer
 from emtp_assets_tests.conftest import isolated_settings
 
 
@@ -24,7 +26,7 @@ def definitions(settings: Settings) -> dg.Definitions:
 def test_each_dataset_is_a_chain_of_four_assets_by_academic_year(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for dataset in DATASETS:
-        chain = [dg.AssetKey([layer, dataset]) for layer in ("raw", "cleaned", "aggregated", "anonymized")]
+        chain = [key_of(layer, dataset) for layer in (Layer.RAW, Layer.CLEANED, Layer.AGGREGATED, Layer.ANONYMIZED)]
         for upstream, downstream in pairwise(chain):
             assert upstream in graph.get(downstream).parent_keys
         assert all(isinstance(graph.get(key).partitions_def, dg.TimeWindowPartitionsDefinition) for key in chain)
@@ -46,7 +48,7 @@ def test_every_check_has_a_rule_in_words_and_errors_block(definitions: dg.Defini
 
 def test_partitions_begin_where_the_setting_says(settings: Settings) -> None:
     graph = build_definitions(isolated_settings(data_dir=settings.data_dir, first_year=2019)).resolve_asset_graph()
-    partitions = graph.get(dg.AssetKey(["raw", "matricula"])).partitions_def
+    partitions = graph.get(key_of(Layer.RAW, "matricula")).partitions_def
     assert partitions is not None
     assert partitions.get_first_partition_key() == "2019"
 

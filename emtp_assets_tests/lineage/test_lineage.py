@@ -14,6 +14,7 @@ import pytest
 
 from emtp_assets import lineage
 from emtp_assets.contracts import DATASETS, all_contracts
+from emtp_assets.keys import PUBLISHED, key_of
 from emtp_assets.lineage import store
 from emtp_assets.lineage.build import build_graph
 from emtp_assets.lineage.graph import ColumnGraph, OfficialColumn
@@ -21,6 +22,7 @@ from emtp_assets.lineage.relation import LineageError
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.publication.catalogue import all_tables
 from emtp_assets.settings import Settings
+from emtp_assets.storage.lake import Layer
 from emtp_assets.transformation.models import aggregated_models
 from emtp_assets_tests.lineage.conftest import copy_of_project
 
@@ -136,25 +138,25 @@ def test_dagster_sees_each_layer_derive_from_the_one_before(project: Settings) -
         ("anonymized", {"aggregated", "anonymized"}),
     ):
         for dataset in DATASETS:
-            found = lineage.column_lineage(project, dg.AssetKey([layer, dataset]))
+            found = lineage.column_lineage(project, key_of(Layer(layer), dataset))
             assert found is not None
             deps = [dep for column in found.deps_by_column.values() for dep in column]
             assert deps
-            assert {dep.asset_key.path[0] for dep in deps} <= upstream
-    published = lineage.column_lineage(project, dg.AssetKey(["processed", "conjunto_publicado"]))
+            assert {dep.asset_key.path[-1] for dep in deps} <= upstream
+    published = lineage.column_lineage(project, PUBLISHED)
     assert published is not None
-    assert {d.asset_key.path[0] for column in published.deps_by_column.values() for d in column} == {"anonymized"}
+    assert {d.asset_key.path[-1] for column in published.deps_by_column.values() for d in column} == {"anonymized"}
 
 
 def test_dagster_deps_name_columns_that_the_upstream_asset_has(project: Settings) -> None:
     officials = {c.dataset: {column.official for column in c.columns} for c in all_contracts()}
     for layer in ("cleaned", "aggregated", "anonymized"):
         for dataset in DATASETS:
-            found = lineage.column_lineage(project, dg.AssetKey([layer, dataset]))
+            found = lineage.column_lineage(project, key_of(Layer(layer), dataset))
             assert found is not None
             for dep in (dep for column in found.deps_by_column.values() for dep in column):
-                if dep.asset_key.path[0] == "raw":
-                    has = officials[dep.asset_key.path[1]]
+                if dep.asset_key.path[-1] == "raw":
+                    has = officials[dep.asset_key.path[0]]
                 else:
                     above = lineage.column_lineage(project, dep.asset_key)
                     assert above is not None
@@ -163,13 +165,13 @@ def test_dagster_deps_name_columns_that_the_upstream_asset_has(project: Settings
 
 
 def test_dagster_accepts_it_as_metadata(project: Settings) -> None:
-    found = lineage.column_lineage(project, dg.AssetKey(["aggregated", "matricula"]))
+    found = lineage.column_lineage(project, key_of(Layer.AGGREGATED, "matricula"))
     dg.MaterializeResult(metadata={"dagster/column_lineage": found})
     assert found is not None
-    assert dg.TableColumnDep(dg.AssetKey(["cleaned", "matricula"]), "cod_grado") in found.deps_by_column["ciclo"]
+    assert dg.TableColumnDep(key_of(Layer.CLEANED, "matricula"), "cod_grado") in found.deps_by_column["ciclo"]
 
 
-@pytest.mark.parametrize("path", [["raw", "matricula"], ["entrada", "carpeta_de_entrega"], ["cleaned", "nada"]])
+@pytest.mark.parametrize("path", [["matricula", "raw"], ["entrada", "carpeta_de_entrega"], ["nada", "cleaned"]])
 def test_an_asset_that_no_sql_makes_has_no_lineage(project: Settings, path: list[str]) -> None:
     assert lineage.column_lineage(project, dg.AssetKey(path)) is None
 

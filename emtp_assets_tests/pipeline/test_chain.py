@@ -9,9 +9,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from emtp_assets.assets.keys import PUBLISHED, key_of
 from emtp_assets.contracts import DATASETS, contract_for, read_codes
 from emtp_assets.intake import Archive, Ledger
+from emtp_assets.keys import PUBLISHED, key_of
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.provenance import Origin, Provenance
 from emtp_assets_tests.pipeline.conftest import YEARS, Instance

@@ -11,9 +11,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from emtp_assets.assets.keys import DROP_FOLDER
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.intake import Archive, Ledger
+from emtp_assets.keys import DROP_FOLDER
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 
 pytestmark = pytest.mark.pipeline

@@ -15,7 +15,7 @@ from emtp_assets_tests.pipeline.conftest import YEARS, Instance
 
 pytestmark = pytest.mark.pipeline
 # Where in a run of some 25 seconds the process dies: in raw, in cleaned, among the aggregates, while publishing.
-MOMENTS = ("raw/matricula", "cleaned/egresados", "aggregated/docentes", "anonymized/establecimientos")
+MOMENTS = ("matricula/raw", "egresados/cleaned", "docentes/aggregated", "establecimientos/anonymized")
 
 
 def emtp(folder: Path, *words: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""The names of the assets, so that no layer spells another's. Nothing but names lives here."""
+"""The names of the assets, so that no room spells another's. Nothing but names lives here."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import dagster as dg
 from emtp_assets.contracts import Contract
 from emtp_assets.storage.lake import Layer
 
-PUBLISHED = dg.AssetKey(["processed", "conjunto_publicado"])
+PUBLISHED = dg.AssetKey(["publicacion", "conjunto_publicado"])
 DROP_FOLDER = dg.AssetKey(["entrada", "carpeta_de_entrega"])
 INTAKE_GROUP = "entrada"
 PUBLICATION_GROUP = "publicacion"
 
 
 def key_of(layer: Layer, dataset: str) -> dg.AssetKey:
-    """``raw/matricula``, ``cleaned/matricula`` …"""
-    return dg.AssetKey([layer.value, dataset])
+    """``matricula/raw``, ``matricula/cleaned`` …: the graph shows the last part, so the last part is the layer."""
+    return dg.AssetKey([dataset, layer.value])
 
 
 def tags_of(contract: Contract, layer: Layer) -> dict[str, str]:
