@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from emtp_assets.settings import HOME, Settings
 
@@ -29,6 +30,19 @@ def _environment() -> None:
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def _settings() -> Settings:
+    """The instance's settings, or a clear word on what is wrong with them."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            value = "" if "KEY" in name else f"={problem['input']!r}"
+            typer.secho(f"EMTP_{name}{value} no sirve: {problem['msg']}.", fg=typer.colors.RED, err=True)
+        typer.secho("Corrija el archivo .env (véase .env.example).", err=True)
+        raise typer.Exit(2) from error
 
 
 def _run(settings: Settings, first: int, last: int, dataset: str | None) -> None:
@@ -54,7 +68,7 @@ def run(year: Year, dataset: Dataset = None) -> None:
 @app.command()
 def backfill(first: Year, last: Year, dataset: Dataset = None) -> None:
     """Actualiza un rango de años en una sola corrida y publica."""
-    _run(Settings(), first, last, dataset)
+    _run(_settings(), first, last, dataset)
 
 
 @app.command()
@@ -63,7 +77,7 @@ def demo() -> None:
     from emtp_assets.partitions import academic_year_of
     from emtp_assets.storage.lake import Lake, Layer
 
-    settings = Settings()
+    settings = _settings()
     if settings.production:
         typer.echo("Instancia de producción: no se simulan datos. Copie archivos oficiales en " + str(settings.drop))
         return
@@ -85,7 +99,14 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Dirección en que escucha.")] = "127.0.0.1",
 ) -> None:
     """Abre la interfaz de Dagster, con el calendario semanal y el sensor de la carpeta en marcha."""
-    Settings().drop.mkdir(parents=True, exist_ok=True)
+    import dagster as dg
+
+    from emtp_assets.automation.runs import settle_interrupted
+
+    _settings().drop.mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.get() as instance:
+        if interrupted := settle_interrupted(instance):
+            typer.echo(f"Corridas que habían quedado a medias: {len(interrupted)}. El servidor las intenta de nuevo.")
     command = shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster"
     # A shell that starts us in the background hands down SIGINT ignored; Dagster would then never stop.
     for stop in (signal.SIGINT, signal.SIGTERM):
@@ -107,7 +128,7 @@ def trace(
     from emtp_assets.publication.trace import TraceError
     from emtp_assets.publication.trace import trace as trace_table
 
-    settings = Settings()
+    settings = _settings()
     try:
         name = Path(table).stem
         found = trace_table(settings, name, column, year, lineage=official_origins(settings).get(name, {}))
@@ -122,7 +143,7 @@ def doctor() -> None:
     """Revisa que la instancia pueda trabajar y dice qué hacer con cada falla."""
     from emtp_assets.doctor import examine
 
-    findings = examine(Settings())
+    findings = examine(_settings())
     width = max(len(f.what) for f in findings)
     for finding in findings:
         mark = (
@@ -143,10 +164,17 @@ def simulate(
     scale: Annotated[float, typer.Option("--escala", help="1 = tamaño nacional.")] = 0.1,
 ) -> None:
     """Escribe un archivo SIMULADO con la forma exacta del oficial."""
-    from emtp_assets.contracts import contract_for
-    from emtp_assets.sources.simulated import generate
+    from emtp_assets.contracts import DATASETS, contract_for
+    from emtp_assets.sources.simulated import NothingToSimulateError, generate
 
-    typer.echo(generate(contract_for(dataset), year, folder, scale=scale, seed=Settings().simulated_seed))
+    if dataset not in DATASETS:
+        typer.secho(f"No existe el conjunto {dataset!r}: hay {', '.join(DATASETS)}.", fg=typer.colors.RED, err=True)
+        raise typer.Exit(2)
+    try:
+        typer.echo(generate(contract_for(dataset), year, folder, scale=scale, seed=_settings().simulated_seed))
+    except NothingToSimulateError as nothing:
+        typer.secho(str(nothing), fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from nothing
 
 
 @app.command()
@@ -154,7 +182,7 @@ def prepare() -> None:
     """Lee el proyecto dbt y deduce el linaje de columnas; se hace solo la primera vez que hace falta."""
     from emtp_assets.lineage import official_origins
 
-    tables = official_origins(Settings())
+    tables = official_origins(_settings())
     typer.echo(f"Linaje de {len(tables)} tablas publicadas listo.")
 
 

@@ -14,7 +14,6 @@ from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.settings import Settings
-from emtp_assets.storage.lake import Lake, Layer
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -88,6 +87,10 @@ def _key(settings: Settings) -> Iterator[Finding]:
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
+    if not (settings.data_dir / "ledger.sqlite").is_file():
+        yield Finding("registro de entregas", True, "todavía ninguna entrega", "")
+        return
+
     def read() -> str:
         ledger = Ledger(settings.data_dir)
         return f"{len(ledger.deliveries())} entregas, {len(ledger.rejections())} rechazos"
@@ -116,13 +119,13 @@ def _drop(settings: Settings) -> Iterator[Finding]:
 
 def _published(settings: Settings) -> Iterator[Finding]:
     current = settings.data_dir / "processed"
-    years = Lake(settings.data_dir).years(Layer.ANONYMIZED, "matricula_completa")
     present = (current / "procedencia.json").is_file()
+    whole = present or not current.is_symlink()
     yield Finding(
         "conjunto publicado",
-        present,
-        f"{current} ({', '.join(map(str, years)) or 'sin años'})" if present else "todavía nada publicado",
-        "Ejecute `emtp run AÑO` o copie un archivo oficial en la carpeta de entrega.",
+        whole,
+        f"{current.resolve().name}" if present else "todavía nada" if whole else "el enlace no lleva a un conjunto",
+        "Ejecute el trabajo «publicar» en la interfaz: rehace el conjunto con la capa anonimizada.",
     )
 
 

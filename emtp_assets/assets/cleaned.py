@@ -54,6 +54,7 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
         if absent := [str(year) for year, path in raw.items() if not path.is_file()]:
             raise dg.Failure(f"Falta la capa cruda de {contract.dataset}: {', '.join(absent)}. Materialícela primero.")
         fingerprint = key_fingerprint(pseudonym_key(settings))
+        _refuse_another_key(lake, contract, wanted, fingerprint)
         footers = {year: Provenance.of(path).with_key(fingerprint).footer for year, path in raw.items()}
         with lake.staging() as staging:
             run_models(
@@ -72,6 +73,27 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
             yield from settle(context, results, static=lineage_metadata(settings, key), docs=docs.build())
 
     return cleaned
+
+
+def _refuse_another_key(lake: Lake, contract: Contract, years: Sequence[int], fingerprint: str) -> None:
+    """Years made with another key could never be joined to these; say so before anything is replaced.
+
+    Raises:
+        dagster.Failure: a year outside this run was pseudonymised with another key.
+    """
+    others = [year for year in lake.years(Layer.CLEANED, contract.dataset) if year not in years]
+    strange = [
+        str(year)
+        for year in others
+        if Provenance.of(lake.part(Layer.CLEANED, contract.dataset, year)).key != fingerprint
+    ]
+    if strange:
+        raise dg.Failure(
+            f"La clave de seudónimos vigente (huella {fingerprint}) no es la de {contract.dataset} "
+            f"{', '.join(strange)}. Restituya la clave anterior, o actualice todos los años en una sola corrida: "
+            f"emtp backfill {min(map(int, strange), default=0)} {max([*years, *others])}.",
+            allow_retries=False,
+        )
 
 
 class _Staged:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +13,14 @@ import dagster as dg
 
 from emtp_assets.automation.impact import affected
 from emtp_assets.automation.jobs import EVERYTHING
-from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, receive, resting
+from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, Snapshot, receive, resting
 from emtp_assets.intake.resting import from_json, to_json
 from emtp_assets.keys import DROP_FOLDER
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 
 NAME = "carpeta_de_entrega"
+SOURCE = "carpeta"
 # A tick must end before the daemon gives up on it (60 s); a national file takes some 10 s, what is left waits.
 _TICK_SECONDS = 25.0
 
@@ -38,22 +41,23 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settings.drop.mkdir(parents=True, exist_ok=True)
-        ready, seen = resting(settings.drop, from_json(context.cursor), time.time(), settings.drop_rest_seconds)
-        requests: list[dg.RunRequest] = []
+        memory = _Memory.read(context.cursor)
+        ready, seen = resting(settings.drop, memory.seen, time.time(), settings.drop_rest_seconds)
         events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = []
         for path, outcome in _received(ready, settings):
             context.log.info(_sentence(path, outcome))
-            if isinstance(outcome, Rejection) and outcome.already_reported:
-                continue
-            events.append(
-                dg.AssetObservation(DROP_FOLDER, description=_sentence(path, outcome), metadata=_facts(outcome))
-            )
-            if not isinstance(outcome, Rejection):
-                delivery = outcome.delivery if isinstance(outcome, AlreadyKnown) else outcome
-                requests += run_requests(delivery, Lake(settings.data_dir))
+            if not (isinstance(outcome, Rejection) and outcome.already_reported):
+                events.append(
+                    dg.AssetObservation(DROP_FOLDER, description=_sentence(path, outcome), metadata=_facts(outcome))
+                )
+        # Asked of the ledger and not of what was just received: a process killed after it took a file, and
+        # before its runs were asked for, still owes them.
+        owed = Ledger(settings.data_dir).handed_over_since(memory.requested_until, source=SOURCE)
+        requests = [request for delivery, at in owed for request in run_requests(delivery, at, Lake(settings.data_dir))]
+        until = owed[-1][1] if owed else memory.requested_until
         return dg.SensorResult(
             run_requests=requests,
-            cursor=to_json(seen),
+            cursor=_Memory(seen, until).written,
             asset_events=events,
             skip_reason=None if requests else f"{len(seen)} archivos en espera en {settings.drop}.",
         )
@@ -61,11 +65,32 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
     return watch
 
 
-def run_requests(delivery: Delivery, lake: Lake) -> list[dg.RunRequest]:
+@dataclass(frozen=True)
+class _Memory:
+    """The sensor's cursor: files seen and since when, and until when deliveries have had their runs asked for."""
+
+    seen: dict[str, Snapshot]
+    requested_until: datetime | None
+
+    @staticmethod
+    def read(cursor: str | None) -> _Memory:
+        if not cursor:
+            return _Memory({}, None)
+        stored = json.loads(cursor)
+        until = stored["pedidas_hasta"]
+        return _Memory(from_json(stored["vistos"]), datetime.fromisoformat(until) if until else None)
+
+    @property
+    def written(self) -> str:
+        until = self.requested_until.isoformat() if self.requested_until else None
+        return json.dumps({"vistos": to_json(self.seen), "pedidas_hasta": until})
+
+
+def run_requests(delivery: Delivery, in_force_at: datetime, lake: Lake) -> list[dg.RunRequest]:
     """One run a year that the delivery touches, earliest first."""
     return [
         dg.RunRequest(
-            run_key=f"{delivery.sha256}:{year}",
+            run_key=f"{delivery.sha256}:{year}:{in_force_at.isoformat()}",
             partition_key=str(year),
             asset_selection=keys,
             tags={
@@ -84,7 +109,7 @@ def _received(ready: list[Path], settings: Settings) -> Iterator[tuple[Path, Out
     for path in ready:
         if time.monotonic() - began > _TICK_SECONDS:
             return
-        yield path, receive(path, settings, ledger, source="carpeta", now=datetime.now(UTC))
+        yield path, receive(path, settings, ledger, source=SOURCE, now=datetime.now(UTC))
 
 
 def _sentence(path: Path, outcome: Outcome) -> str:

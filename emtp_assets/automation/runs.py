@@ -1,19 +1,26 @@
-"""Runs started from the command line, inside this process, recorded like any other. What they run is `jobs`'."""
+"""Runs started from the command line, inside this process, and runs left behind. What they run is `jobs`'."""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
 from emtp_assets.automation.jobs import EVERYTHING, job_of
 from emtp_assets.contracts import DATASETS
+from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
+
+
+PROCESS_TAG = "emtp/proceso"
 
 
 class RunFailedError(RuntimeError):
@@ -37,8 +44,11 @@ def run_years(
     """
     if dataset is not None and dataset not in DATASETS:
         raise RunFailedError(f"No existe el conjunto {dataset!r}. Los conjuntos son: {', '.join(DATASETS)}.")
-    if not settings.first_year <= first <= last:
-        raise RunFailedError(f"Rango de años inválido: {first} a {last} (el primero posible es {settings.first_year}).")
+    running = academic_year_of(datetime.now(UTC))
+    if not settings.first_year <= first <= last <= running:
+        raise RunFailedError(
+            f"Rango de años inválido: {first} a {last}. Los años posibles van de {settings.first_year} a {running}."
+        )
     job = definitions.resolve_job_def(job_of(dataset) if dataset else EVERYTHING)
     progress = _Progress(say)
     logger = logging.getLogger("emtp_assets")
@@ -49,8 +59,10 @@ def run_years(
         result = job.execute_in_process(
             instance=instance,
             partition_key=str(first) if first == last else None,
-            tags={"emtp/motivo": "línea de comandos"}
+            tags={"emtp/motivo": "línea de comandos", PROCESS_TAG: str(os.getpid())}
             | ({} if first == last else {_RANGE_START: str(first), _RANGE_END: str(last)}),
+            # What the operator reads is said below; the whole log is in the UI.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
         failures = [_reason(event) for event in result.all_events if event.is_step_failure]
@@ -60,6 +72,25 @@ def run_years(
     if not result.success:
         raise RunFailedError("La corrida falló:\n" + "\n".join(failures or ["sin detalle; vea la interfaz"]))
     say(f"Listo en {progress.elapsed:.0f} s.")
+
+
+def settle_interrupted(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed the runs that a killed server or a power cut left "started"; their ids.
+
+    Called before the server starts: only runs of a command still alive in another terminal can then be going on.
+    Left alone they would hold the queue, which lets one run in at a time, until somebody noticed.
+    """
+    unfinished = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    )
+    dead = [run for run in instance.get_runs(unfinished) if not _alive(run.tags.get(PROCESS_TAG))]
+    for run in dead:
+        instance.report_run_failed(run, "El servidor se detuvo en medio de la corrida. Nada quedó publicado a medias.")
+    return [run.run_id for run in dead]
+
+
+def _alive(process: str | None) -> bool:
+    return process is not None and Path("/proc", process).exists()
 
 
 def _reason(event: dg.DagsterEvent) -> str:

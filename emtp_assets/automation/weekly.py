@@ -19,10 +19,10 @@ NAME = "lunes_0600"
 
 
 def weekly_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """The schedule of ``actualizar_todo``.
+    """The schedule of ``actualizar_todo``: for each dataset the newest year that can be expected by now.
 
-    A dataset whose official file for the year does not exist yet is left out rather than failed every Monday
-    until it does; once it is due, a Monday without it fails loudly.
+    That is the running year for most; graduates, titles and projects are official only the year after. What
+    does not exist yet is not failed every Monday; what is due and missing fails loudly.
     """
 
     @dg.schedule(
@@ -31,24 +31,39 @@ def weekly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule=CRON,
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Cada lunes a las 06:00 (hora de Chile continental) actualiza el año académico en curso.",
+        description=(
+            "Cada lunes a las 06:00 (hora de Chile continental) actualiza, de cada conjunto, el año académico más "
+            "nuevo que ya puede existir, y publica."
+        ),
     )
-    def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         moment = context.scheduled_execution_time
-        year = academic_year_of(moment)
         ledger = Ledger(settings.data_dir)
-        due = [c.dataset for c in all_contracts() if is_due(c, year, moment, settings, ledger)]
+        due: dict[int, list[dg.AssetKey]] = {}
+        for contract in all_contracts():
+            year = newest_due(contract, moment, settings, ledger)
+            if year is not None:
+                due.setdefault(year, []).extend(chain_of(contract.dataset))
         if not due:
-            return dg.SkipReason(f"Ningún conjunto tiene aún archivo oficial del año {year}.")
-        keys = [key for dataset in due for key in chain_of(dataset)]
-        return dg.RunRequest(
-            run_key=f"{NAME}:{moment.date().isoformat()}",
-            partition_key=str(year),
-            asset_selection=[*keys, PUBLISHED],
-            tags={"emtp/motivo": "programación semanal"},
-        )
+            return dg.SkipReason("Ningún conjunto tiene todavía un año que se pueda esperar.")
+        return [
+            dg.RunRequest(
+                run_key=f"{NAME}:{moment.date().isoformat()}:{year}",
+                partition_key=str(year),
+                asset_selection=[*keys, PUBLISHED],
+                tags={"emtp/motivo": "programación semanal"},
+            )
+            for year, keys in sorted(due.items())
+        ]
 
     return weekly
+
+
+def newest_due(contract: Contract, moment: datetime, settings: Settings, ledger: Ledger) -> int | None:
+    """The newest academic year of a dataset that can be expected at a moment; None when none can."""
+    running = academic_year_of(moment)
+    years = range(running, max(running - 2, settings.first_year) - 1, -1)
+    return next((year for year in years if is_due(contract, year, moment, settings, ledger)), None)
 
 
 def is_due(contract: Contract, year: int, moment: datetime, settings: Settings, ledger: Ledger) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtp_assets.intake.dialect import Scan, scan
-from emtp_assets.storage.lake import sync
+from emtp_assets.storage.lake import keep_private, sync
 
 _ABANDONED_AFTER = 24 * 3600
 
@@ -50,6 +50,7 @@ class Archive:
         """
         folder = self.root / ".incoming" / uuid.uuid4().hex
         folder.mkdir(parents=True)
+        keep_private(self.root)
         self._sweep()
         try:
             copy = folder / "bytes.csv"

@@ -39,6 +39,11 @@ CREATE TABLE IF NOT EXISTS delivery_years (
     rows INTEGER NOT NULL,
     PRIMARY KEY (sha256, year)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS reinstatements (
+    sha256 TEXT NOT NULL REFERENCES deliveries (sha256),
+    at TEXT NOT NULL,
+    PRIMARY KEY (sha256, at)
+) STRICT;
 CREATE TABLE IF NOT EXISTS rejections (
     id INTEGER PRIMARY KEY,
     rejected_at TEXT NOT NULL,
@@ -63,6 +68,8 @@ CREATE TABLE IF NOT EXISTS left_behind (
     PRIMARY KEY (original_name, size_bytes, mtime_ns)
 ) STRICT;
 """
+
+_IN_FORCE = "coalesce((SELECT max(r.at) FROM reinstatements r WHERE r.sha256 = d.sha256), d.received_at)"
 
 
 @dataclass(frozen=True)
@@ -179,8 +186,25 @@ class Ledger:
         candidates = real or (found if simulated_too else [])
         return candidates[-1] if candidates else None
 
+    def reinstate(self, sha256: str, now: datetime) -> None:
+        """Put a delivery in force again: somebody handed over bytes that a later delivery had replaced."""
+        with self._open() as db:
+            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?)", (sha256, _utc(now)))
+
+    def handed_over_since(self, after: datetime | None, *, source: str) -> list[tuple[Delivery, datetime]]:
+        """A source's deliveries that entered into force after a moment, with when, oldest first."""
+        with self._open() as db:
+            rows = db.execute(
+                f"SELECT sha256, {_IN_FORCE} AS at FROM deliveries d WHERE source = ? AND at > ? ORDER BY at, rowid",
+                (source, _utc(after) if after else ""),
+            ).fetchall()
+            return [
+                (_deliveries(db, "WHERE sha256 = ?", (row["sha256"],))[0], datetime.fromisoformat(row["at"]))
+                for row in rows
+            ]
+
     def deliveries(self, dataset: str | None = None, year: int | None = None) -> list[Delivery]:
-        """Deliveries in the order they were received, narrowed by dataset and year."""
+        """Deliveries in the order they entered into force, narrowed by dataset and year."""
         where = """WHERE (?1 IS NULL OR dataset = ?1) AND (?2 IS NULL OR EXISTS (
             SELECT 1 FROM delivery_years y WHERE y.sha256 = d.sha256 AND y.year = ?2))"""
         with self._open() as db:
@@ -266,7 +290,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _deliveries(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Delivery]:
-    rows = db.execute(f"SELECT * FROM deliveries d {where} ORDER BY received_at, rowid", values).fetchall()
+    rows = db.execute(f"SELECT * FROM deliveries d {where} ORDER BY {_IN_FORCE}, rowid", values).fetchall()
     found = []
     for row in rows:
         years = db.execute(

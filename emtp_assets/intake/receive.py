@@ -27,19 +27,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AlreadyKnown:
-    """Bytes that were received before: the same delivery. ``left_in_drop``: the file could not be removed.
+    """Bytes that were received before: the same delivery.
 
-    The caller still owes the delivery its runs, if it was killed before starting them.
+    ``left_in_drop``: the file could not be removed. ``reinstated``: a later delivery had replaced it, and it is in
+    force again.
     """
 
     delivery: Delivery
     left_in_drop: bool = False
+    reinstated: bool = False
 
     @property
     def message(self) -> str:
         return (
             f"Ya se había recibido: es la misma entrega que «{self.delivery.original_name}» del "
             f"{self.delivery.received_at:%d-%m-%Y %H:%M} UTC."
+            + (" Vuelve a estar vigente en lugar de la que la había reemplazado." if self.reinstated else "")
         )
 
 
@@ -77,8 +80,11 @@ def receive(path: Path, settings: Settings, ledger: Ledger, *, source: str, now:
         if known is None or not archive.holds(known.sha256, known.size_bytes):
             archive.keep(staged)
     new = known is None and ledger.record(delivery)
+    reinstated = known is not None and source != SIMULATED_SOURCE and not _in_force(known, ledger)
+    if reinstated:
+        ledger.reinstate(delivery.sha256, now)
     stays = not remove(path, before, delivery, ledger)
-    return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays)
+    return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
 
 
 def examine(
@@ -141,6 +147,11 @@ def remove(path: Path, before: stat_result, delivery: Delivery, ledger: Ledger) 
         _log.warning("%s fue recibido, pero no se pudo quitar de la carpeta: %s", path.name, error.strerror)
         return False
     return True
+
+
+def _in_force(delivery: Delivery, ledger: Ledger) -> bool:
+    latest = (ledger.latest(delivery.dataset, year) for year in delivery.years)
+    return all(held is not None and held.sha256 == delivery.sha256 for held in latest)
 
 
 def _unreadable(path: Path) -> IntakeError | None:

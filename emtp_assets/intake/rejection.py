@@ -102,6 +102,7 @@ def explanation(rejection: Rejection) -> str:
         f"Dónde: {rejection.where or 'en el archivo completo'}",
         f"Qué se esperaba: {rejection.expected}",
         f"Qué hacer: {rejection.action}",
+        f"Código: {rejection.code} (véase la sección 6 del manual de mantenimiento)",
         f"Huella SHA-256: {rejection.sha256 or 'no calculada'}",
     ]
     return "\n\n".join(parts) + "\n"

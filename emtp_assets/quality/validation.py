@@ -6,6 +6,7 @@ Great Expectations is imported on the first call, not before: it costs seconds. 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -194,6 +195,7 @@ def _rows_only(rows: int) -> pd.DataFrame:
 def _batch_definition() -> Any:
     """One ephemeral context a process, nothing sent anywhere, no progress bars."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")

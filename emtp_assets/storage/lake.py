@@ -59,6 +59,7 @@ class Lake:
         room = self.data_dir / ".staging"
         folder = room / uuid.uuid4().hex
         folder.mkdir(parents=True)
+        keep_private(room)
         for left in room.iterdir():
             if left.is_dir() and time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
@@ -75,6 +76,8 @@ class Lake:
         """
         target = self.part(layer, table, year)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if layer is not Layer.ANONYMIZED:
+            keep_private(self.data_dir / layer)
         sync(staged)
         staged.replace(target)
         sync(target.parent)
@@ -83,6 +86,12 @@ class Lake:
     def withdraw(self, layer: Layer, table: str, year: int) -> None:
         """Remove a year that its inputs no longer have."""
         self.part(layer, table, year).unlink(missing_ok=True)
+
+
+def keep_private(folder: Path) -> None:
+    """Close a folder of the restricted zone to every other account of the machine."""
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
 
 
 def sync(path: Path) -> None:

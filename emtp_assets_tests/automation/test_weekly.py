@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from emtp_assets.automation.impact import chain_of
-from emtp_assets.automation.weekly import CRON, is_due, weekly_schedule
+from emtp_assets.automation.weekly import CRON, newest_due, weekly_schedule
 from emtp_assets.contracts import DATASETS, contract_for
 from emtp_assets.definitions import build_definitions
 from emtp_assets.intake import Ledger
@@ -21,13 +21,18 @@ from emtp_assets_tests.conftest import isolated_settings
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=ZoneInfo(TIMEZONE))
 
 
-def request_at(settings: Settings, moment: datetime) -> dg.RunRequest | dg.SkipReason:
+def requests_at(settings: Settings, moment: datetime) -> dict[str, set[dg.AssetKey]]:
+    """What the schedule asks for at a moment: assets by partition."""
     context = dg.build_schedule_context(
         scheduled_execution_time=moment, repository_def=build_definitions(settings).get_repository_def()
     )
     made = weekly_schedule(settings)(context)
-    assert isinstance(made, (dg.RunRequest, dg.SkipReason))
-    return made
+    assert isinstance(made, list)
+    return {r.partition_key or "": set(r.asset_selection or []) for r in made if isinstance(r, dg.RunRequest)}
+
+
+def chains(*datasets: str) -> set[dg.AssetKey]:
+    return {PUBLISHED, *(key for dataset in datasets for key in chain_of(dataset))}
 
 
 def test_it_is_monday_at_six_by_the_clock_of_santiago(settings: Settings) -> None:
@@ -38,10 +43,7 @@ def test_it_is_monday_at_six_by_the_clock_of_santiago(settings: Settings) -> Non
 
 
 def test_a_demonstration_asks_for_all_six_of_the_running_year(settings: Settings) -> None:
-    request = request_at(settings, MONDAY)
-    assert isinstance(request, dg.RunRequest)
-    assert request.partition_key == "2026"
-    assert set(request.asset_selection or []) == {PUBLISHED, *(k for d in DATASETS for k in chain_of(d))}
+    assert requests_at(settings, MONDAY) == {"2026": chains(*DATASETS)}
 
 
 @pytest.mark.parametrize(
@@ -57,10 +59,19 @@ def test_an_academic_year_begins_on_the_first_of_march_in_santiago(moment: datet
     assert academic_year_of(moment) == year
 
 
-def test_production_leaves_out_what_does_not_exist_yet(settings: Settings) -> None:
+def test_production_asks_for_the_newest_year_that_can_exist(settings: Settings) -> None:
     production = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION)
-    ledger = Ledger(production.data_dir)
-    due = {d for d in DATASETS if is_due(contract_for(d), 2026, MONDAY, production, ledger)}
-    assert due == {"matricula", "establecimientos", "docentes"}, "graduates and titles of 2026 come in 2027"
+    assert requests_at(production, MONDAY) == {
+        "2026": chains("matricula", "establecimientos", "docentes"),
+        "2025": chains("egresados", "titulacion", "proyectos"),
+    }, "graduates and titles of 2026 come in 2027"
     in_april = datetime(2026, 4, 6, 6, 0, tzinfo=ZoneInfo(TIMEZONE))
-    assert isinstance(request_at(production, in_april), dg.SkipReason)
+    assert requests_at(production, in_april) == {
+        "2025": chains("matricula", "establecimientos", "docentes", "proyectos"),
+        "2024": chains("egresados", "titulacion"),
+    }
+
+
+def test_nothing_is_due_before_the_first_year_of_the_instance(settings: Settings) -> None:
+    production = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION, first_year=2026)
+    assert newest_due(contract_for("egresados"), MONDAY, production, Ledger(production.data_dir)) is None

@@ -54,7 +54,7 @@ IDENTIFIERS = {OfficialColumn(f"{c.dataset}.{i.official}") for c in all_contract
             "titulacion.tiempo_titulacion_meses",
             {"titulacion.*", "titulacion.AGNO_ESCOLAR", "titulacion.FECHA_REGISTRO_TITULO"},
         ),
-        ("titulacion.tasa_titulacion", {"egresados.*", "titulacion.MRUN"}),
+        ("titulacion.tasa_titulacion", {"egresados.*", "titulacion.*", "titulacion.MRUN"}),
         ("docentes.edad_media", {"docentes.*", "docentes.AGNO", "docentes.DOC_FEC_NAC"}),
         ("docentes.especialidad", {"docentes.SUBSECTOR1", "docentes.SUBSECTOR2"}),
         ("docentes.genero", {"docentes.DOC_GENERO"}),

@@ -36,7 +36,7 @@ def drop(instance: Instance, *files: Path) -> dg.SensorResult:
     for file in files:
         shutil.copy(file, instance.settings.drop / file.name)
     seen = tick(instance)
-    assert not seen.run_requests, "a file just copied has not rested yet"
+    assert all((instance.settings.drop / file.name).exists() for file in files), "just copied, not rested yet"
     rest(instance)
     return tick(instance, seen.cursor)
 
@@ -131,11 +131,43 @@ def test_schools_of_official_files_are_not_called_simulated_nor_given_simulated_
 def test_the_same_bytes_twice_are_one_delivery_and_one_run(with_directories: Instance, shared_samples: Path) -> None:
     before = with_directories.published_bytes()
     again = drop(with_directories, shared_samples / "directorio_oficial_ee_2025.csv")
-    keys = {request.run_key for request in again.run_requests or []}
-    delivery = Ledger(with_directories.settings.data_dir).latest("establecimientos", 2025)
-    assert delivery is not None
-    assert keys == {f"{delivery.sha256}:2025"}, "the daemon starts no second run for a run key it knows"
+    assert not again.run_requests
+    assert not (with_directories.settings.drop / "directorio_oficial_ee_2025.csv").exists()
     assert with_directories.published_bytes() == before
+
+
+def test_an_earlier_file_handed_over_again_is_in_force_again(own_demo: Instance, tmp_path: Path) -> None:
+    good, other = tmp_path / "bueno.csv", tmp_path / "otro.csv"
+    lines = _archived_enrolment(own_demo).splitlines(keepends=True)
+    good.write_bytes(b"".join(lines[:-1]))
+    other.write_bytes(b"".join(lines[:-2]))
+    ledger = Ledger(own_demo.settings.data_dir)
+    first = drop(own_demo, good)
+    second = drop_after(own_demo, first, other)
+    third = drop_after(own_demo, second, good)
+    in_force = ledger.latest("matricula", 2025)
+    assert in_force is not None
+    assert in_force.original_name == "bueno.csv"
+    keys = [{request.run_key for request in result.run_requests or []} for result in (first, second, third)]
+    assert all(keys)
+    assert not keys[0] & keys[2], "its year is run again"
+
+
+def test_a_sensor_killed_after_it_took_a_file_still_asks_for_its_runs(own_demo: Instance, tmp_path: Path) -> None:
+    lines = _archived_enrolment(own_demo).splitlines(keepends=True)
+    (tmp_path / "x.csv").write_bytes(b"".join(lines[:-1]))
+    before = tick(own_demo).cursor
+    taken = drop(own_demo, tmp_path / "x.csv")
+    assert not list(own_demo.settings.drop.glob("*.csv"))
+    after_the_crash = tick(own_demo, before)
+    assert [r.run_key for r in after_the_crash.run_requests or []] == [r.run_key for r in taken.run_requests or []]
+
+
+def drop_after(instance: Instance, earlier: dg.SensorResult, file: Path) -> dg.SensorResult:
+    shutil.copy(file, instance.settings.drop / file.name)
+    seen = tick(instance, earlier.cursor)
+    rest(instance)
+    return tick(instance, seen.cursor)
 
 
 def test_the_school_summary_is_refused_as_what_it_is(own_demo: Instance, shared_samples: Path) -> None:

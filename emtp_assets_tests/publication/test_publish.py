@@ -134,7 +134,8 @@ def test_provenance_names_the_deliveries_of_each_year_and_every_files_hash(proce
     year = record["tablas"]["matricula_completa"]["años"]["2024"]
     assert set(year["entregas"]) == {delivery("matricula", 2024), delivery("matricula", 2025)}
     assert year["corte"] == "30 de abril de 2024"
-    assert record["tablas"]["titulacion"]["años"]["2023"]["entregas"] == [delivery("titulacion", 2023)]
+    docentes = record["tablas"]["docentes"]["años"]["2023"]
+    assert docentes["entregas"] == [delivery("docentes", 2023)]
     known = record["entregas"][delivery("titulacion", 2023)]
     assert known["nombre_original"] == "titulacion_2023.csv"
     assert known["archivo_historico"] == f"archive/{delivery('titulacion', 2023)}.zst"
