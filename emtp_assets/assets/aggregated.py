@@ -147,6 +147,7 @@ def _year_result(
                 aggregated=staged[model.name],
                 measure=model.measure,
                 where=model.total,
+                of=model.of,
             )
             for model in models
             if model.measure and model.total

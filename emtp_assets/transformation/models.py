@@ -19,8 +19,8 @@ class AggregatedModel:
     """One dbt model of the aggregated layer.
 
     ``reads`` maps each cleaned dataset to the years it looks at, relative to its own (0 the same, -1 the one
-    before). ``total`` is the SQL condition on its dataset's cleaned rows whose count equals the sum of ``measure``;
-    None where the model is not a partition of those rows.
+    before). ``total`` is the SQL condition on its dataset's cleaned rows of which ``of`` (their number, unless said
+    otherwise) equals the sum of ``measure``; None where the model is not a partition of those rows.
     """
 
     name: str
@@ -29,6 +29,7 @@ class AggregatedModel:
     reads: Mapping[str, tuple[int, ...]]
     measure: str | None
     total: str | None
+    of: str
 
 
 @cache
@@ -46,6 +47,7 @@ def aggregated_models(folder: Path = FOLDER) -> tuple[AggregatedModel, ...]:
                 reads={dataset: tuple(offsets) for dataset, offsets in meta["reads"].items()},
                 measure=meta.get("measure"),
                 total=meta.get("total"),
+                of=meta.get("of", "count(*)"),
             )
         )
     return tuple(models)
