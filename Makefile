@@ -68,7 +68,7 @@ lock: .venv/uv
 	@$(BIN)/uv lock -q
 	@$(BIN)/uv export -q --format requirements-txt --no-emit-project --no-dev --no-header -o requirements.lock >/dev/null
 	@$(BIN)/uv export -q --format requirements-txt --no-emit-project --all-groups --no-header -o requirements-dev.lock >/dev/null
-	@! grep -nE 'https?://|--index-url|--find-links' requirements.lock requirements-dev.lock bootstrap.lock
+	@! grep -nE '://|^-' requirements.lock requirements-dev.lock bootstrap.lock
 
 clean:
 	@echo "Borra datos, historia y entorno de esta carpeta. Si está seguro: git clean -xdf"

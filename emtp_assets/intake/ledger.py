@@ -142,6 +142,7 @@ class Ledger:
             with self._open() as db:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.executescript(_SCHEMA)
+        self.path.chmod(0o600)
 
     def record(self, delivery: Delivery) -> bool:
         """Write a delivery down; False when its bytes were known, whose first record then stands."""
