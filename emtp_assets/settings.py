@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
 
-    duckdb_memory_limit: str = "400MB"
+    duckdb_memory_limit: str = "250MB"
     duckdb_threads: Annotated[int, Field(ge=1)] = 2
     published_sets_kept: Annotated[int, Field(ge=1)] = 5
 

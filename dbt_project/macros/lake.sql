@@ -10,12 +10,13 @@
     drop view if exists main.{{ adapter.quote(name) }};
   {%- endfor %}
   {%- endif %}
-  {%- for relation, files in var('inputs').items() %}
+  {%- for relation, input in var('inputs').items() %}
     create or replace view main.{{ adapter.quote(relation) }} as
     select * from read_parquet(
-      [{% for file in files %}{{ sql_text(file) }}{{ ', ' if not loop.last }}{% endfor %}],
+      [{% for file in input.files %}{{ sql_text(file) }}{{ ', ' if not loop.last }}{% endfor %}],
       hive_partitioning = true, hive_types = {'academic_year': INTEGER}, union_by_name = true
-    );
+    )
+    where academic_year between getvariable('year') + {{ input.first }} and getvariable('year') + {{ input.last }};
   {%- endfor %}
   {%- if not var('inputs') %} select 1 {% endif %}
 {% endmacro %}
@@ -26,19 +27,23 @@
 {%- endmacro %}
 
 
-{# A code list of seeds/, as text. `codigo` is compared as a number, since official files do not pad codes. #}
+{#
+  A code list of seeds/, as text. `codigo` is compared as a number, since official files do not pad codes. The
+  buffer is a list's size: DuckDB's own, 32 MB for each list of a query, is more than a national year needs.
+#}
 {% macro codes(list) -%}
   (
     select try_cast(codigo as bigint) as codigo, * exclude (codigo)
     from read_csv({{ sql_text(var('seeds_dir') ~ '/' ~ list ~ '.csv') }},
-                  header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
+                  header = true, all_varchar = true, delim = ',', quote = '"', escape = '"',
+                  parallel = false, max_line_size = 65536, buffer_size = 131072)
   )
 {%- endmacro %}
 
 
 {#
-  One COPY a year, each filtered to it, so that memory does not grow with the number of years and each file
-  carries the provenance of its own year. Files land in a staging folder; promoting them is Python's business.
+  One COPY a year. While it runs the inputs show only the years that the model looks at for it, so that memory does
+  not grow with the number of years; and each file carries the provenance of its own year. Files land in a staging folder; promoting them is Python's business.
 #}
 {% materialization yearly_parquet, adapter='duckdb' %}
   {%- set target = this.incorporate(type='view') -%}
@@ -46,6 +51,7 @@
   {{ run_hooks(pre_hooks) }}
   {% for year in var('years') %}
     {%- set footer = var('footers').get(this.identifier, {}).get(year | string, {}) %}
+    {% call statement('year_' ~ year) %} set variable year = {{ year }} {% endcall %}
     {% call statement('copy_' ~ year) %}
       copy (
         select * exclude (academic_year) from ({{ compiled_code }}) as model where academic_year = {{ year }}

@@ -16,7 +16,7 @@ from emtp_assets.storage.duck import session
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
 from emtp_assets.storage.tables import table_metadata
-from emtp_assets.transformation import AggregatedModel, aggregated_models, run_models
+from emtp_assets.transformation import AggregatedModel, Input, aggregated_models, run_models
 
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -65,9 +65,7 @@ def aggregated_asset(contract: Contract, settings: Settings, years: dg.Partition
         wanted = years_of(context)
         with lake.staging() as staging:
             inputs = {
-                f"cleaned_{dataset}": _inputs(
-                    lake, dataset, {year + offset for year in wanted for offset in offsets}, staging
-                )
+                f"cleaned_{dataset}": _input(lake, dataset, wanted, offsets, staging)
                 for dataset, offsets in reads.items()
             }
             run_models(
@@ -95,10 +93,10 @@ def _reads(models: Sequence[AggregatedModel]) -> dict[str, tuple[int, ...]]:
     return {dataset: tuple(sorted(found)) for dataset, found in offsets.items()}
 
 
-def _inputs(lake: Lake, dataset: str, years: set[int], staging: Path) -> list[Path]:
-    """The cleaned files of those years; a dataset that has none is read as a table without rows."""
-    found = lake.parts(Layer.CLEANED, dataset, years)
-    return found or [_without_rows(contract_for(dataset), staging)]
+def _input(lake: Lake, dataset: str, years: Sequence[int], offsets: Sequence[int], staging: Path) -> Input:
+    """The cleaned files that those years look at; a dataset that has none is read as a table without rows."""
+    found = lake.parts(Layer.CLEANED, dataset, {year + offset for year in years for offset in offsets})
+    return Input(found or [_without_rows(contract_for(dataset), staging)], min(offsets), max(offsets))
 
 
 def _without_rows(contract: Contract, staging: Path) -> Path:

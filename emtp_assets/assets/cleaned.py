@@ -19,7 +19,7 @@ from emtp_assets.storage.duck import session
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
 from emtp_assets.storage.tables import row_count, table_metadata
-from emtp_assets.transformation import run_models
+from emtp_assets.transformation import Input, run_models
 
 
 def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -61,7 +61,7 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
                 settings,
                 models,
                 years=wanted,
-                inputs={f"raw_{contract.dataset}": list(raw.values())},
+                inputs={f"raw_{contract.dataset}": Input(list(raw.values()))},
                 output=staging,
                 footers=dict.fromkeys(models, footers),
                 contracts=[contract],

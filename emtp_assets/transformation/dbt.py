@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from emtp_assets.contracts.codes import SEEDS
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import using_key
 from emtp_assets.settings import Settings
+from emtp_assets.storage.duck import session_config
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -30,12 +32,22 @@ class TransformationError(RuntimeError):
     """A dbt model failed; the message is DuckDB's or dbt's own."""
 
 
+@dataclass(frozen=True)
+class Input:
+    """A relation's Parquet files, and which years a model sees of them while it makes one: from ``first`` to
+    ``last``, relative to that year (0 the same, -1 the one before)."""
+
+    files: Sequence[Path]
+    first: int = 0
+    last: int = 0
+
+
 def run_models(
     settings: Settings,
     models: Sequence[str],
     *,
     years: Sequence[int],
-    inputs: Mapping[str, Sequence[Path]],
+    inputs: Mapping[str, Input],
     output: Path,
     footers: Mapping[str, Mapping[int, Mapping[str, str]]],
     contracts: Iterable[Contract] = (),
@@ -43,7 +55,7 @@ def run_models(
     """Run models for some academic years into ``output/<model>/academic_year=<year>/part.parquet``.
 
     Args:
-        inputs: the Parquet files behind each relation the models read, such as ``raw_matricula``.
+        inputs: what is behind each relation the models read, such as ``raw_matricula``.
         output: an existing staging folder; nothing of the lake is touched.
         footers: key-value metadata of each model's file of each year.
         contracts: those of the datasets whose cleaned models run.
@@ -56,7 +68,10 @@ def run_models(
             (output / model / f"academic_year={year}").mkdir(parents=True, exist_ok=True)
     variables = {
         "years": list(years),
-        "inputs": {name: [str(path) for path in paths] for name, paths in inputs.items()},
+        "inputs": {
+            name: {"files": [str(path) for path in given.files], "first": given.first, "last": given.last}
+            for name, given in inputs.items()
+        },
         "contracts": {contract.dataset: _for_macros(contract) for contract in contracts},
         "output": str(output),
         "footers": {
@@ -102,6 +117,7 @@ def _invoke(settings: Settings, command: list[str]) -> Any:
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ["EMTP_DUCKDB_MEMORY_LIMIT"] = settings.duckdb_memory_limit
     os.environ["EMTP_DUCKDB_THREADS"] = str(settings.duckdb_threads)
+    os.environ["EMTP_DUCKDB_SPILL"] = session_config(settings)["temp_directory"]
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as target:

@@ -14,7 +14,7 @@ from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym
 from emtp_assets.settings import Settings
-from emtp_assets.transformation import TransformationError, run_models
+from emtp_assets.transformation import Input, TransformationError, run_models
 from emtp_assets_tests.conftest import isolated_settings
 
 Rows = list[dict[str, Any]]
@@ -39,7 +39,7 @@ def clean(
         settings,
         models,
         years=[year],
-        inputs={f"raw_{dataset}": [raw]},
+        inputs={f"raw_{dataset}": Input([raw])},
         output=settings.data_dir,
         footers={},
         contracts=[contract],
