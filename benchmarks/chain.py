@@ -17,7 +17,7 @@ from emtp_assets.assets import anonymized as anonymized_layer
 from emtp_assets.assets.published import describer
 from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.intake import Archive, Delivery, Ledger, extract_raw_years
-from emtp_assets.privacy.disclosure import PublishedTable, protect
+from emtp_assets.privacy.disclosure import ProtectedTable, protect
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.publication.publish import publish
@@ -120,7 +120,7 @@ class Chain:
             if plan.counts is not None:
                 counts = plan.counts
                 cells = connection.sql(counts.sql or f"select * from {counts.cells}").to_arrow_table()
-                tables = [PublishedTable(name, dimensions) for name, dimensions in counts.tables.items()]
+                tables = [ProtectedTable(name, dimensions) for name, dimensions in counts.tables.items()]
                 for name, table in protect(cells, counts.measure, tables, minimum=minimum).items():
                     connection.register(name, table)
             connection.execute(anonymized_layer._MACROS.format(year=year, minimum=minimum))

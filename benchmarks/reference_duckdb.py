@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from emtp_assets.privacy.disclosure import PublishedTable, protect
+from emtp_assets.privacy.disclosure import ProtectedTable, protect
 
 MINIMUM = 10
 _PLACE = ("cod_region", "region")
@@ -138,7 +138,7 @@ def publish(file: Path, seeds: Path, into: Path) -> None:
         con.execute(f"create table cells as {query}")
         ((year,),) = con.execute("select distinct anio from cells").fetchall()
         con.execute(f"copy (select * exclude (anio) from cells) to '{into}/cells_{year}.parquet'")
-        tables = [PublishedTable(name, dimensions) for name, dimensions in TABLES.items()]
+        tables = [ProtectedTable(name, dimensions) for name, dimensions in TABLES.items()]
         cells = con.sql("select * from cells").to_arrow_table()
         for name, table in protect(cells, "n", tables, minimum=MINIMUM).items():
             con.register(name, table)

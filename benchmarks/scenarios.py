@@ -117,7 +117,7 @@ def national(bench: Bench, scale: float | None) -> Scenario:
     found.costs["ours, three national years"] = years
     peak = found.costs[OURS].peak_mb / 1024
     found.aims += [
-        Aim("peak memory of the national file, GB", round(peak, 3), 0.7, peak <= 0.7),
+        Aim("peak memory of the national file, GiB", round(peak, 3), 0.7, peak <= 0.7),
         Aim("peak after three years / after one", round(peaks[-1] / peaks[0], 3), 1.05, peaks[-1] <= 1.05 * peaks[0]),
     ]
     found.notes.append("peak memory after each national year in one process, MB: " + ", ".join(map(str, peaks)))

@@ -154,11 +154,11 @@ def _protect_counts(connection: duckdb.DuckDBPyConnection, plan: Plan, year: int
         return []
     # The linear programs' libraries cost half a second that loading the definitions need not pay.
     from emtp_assets.privacy.attack import recoverable
-    from emtp_assets.privacy.disclosure import PublishedTable, protect
+    from emtp_assets.privacy.disclosure import ProtectedTable, protect
 
     counts = plan.counts
     cells = connection.sql(counts.sql or f"select * from {counts.cells}").to_arrow_table()
-    tables = [PublishedTable(name, dimensions) for name, dimensions in counts.tables.items()]
+    tables = [ProtectedTable(name, dimensions) for name, dimensions in counts.tables.items()]
     protected = protect(cells, counts.measure, tables, minimum=minimum)
     for name, table in protected.items():
         connection.register(name, table)

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from emtp_assets.assets.settling import StepResult, lineage_metadata
+from emtp_assets.assets.settling import StepResult, demonstration_notice, lineage_metadata
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Archive, Ledger
 from emtp_assets.keys import PUBLICATION_GROUP, PUBLISHED, key_of
@@ -46,7 +46,8 @@ def published_asset(settings: Settings) -> dg.AssetsDefinition:
         ],
         group_name=PUBLICATION_GROUP,
         kinds={"csv", "parquet"},
-        description=(
+        description=demonstration_notice(settings)
+        + (
             "Lo que leen el Visualizador y los analistas en `data/processed/`: "
             + ", ".join(f"`{table.name}`" for table in published_tables())
             + ". Se reemplaza completo y de una vez; si algo falla, sigue el conjunto anterior."

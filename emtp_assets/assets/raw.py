@@ -3,12 +3,12 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-from emtp_assets.assets.settling import StepResult, YearResult, settle, years_of
+from emtp_assets.assets.settling import StepResult, YearResult, demonstration_notice, settle, years_of
 from emtp_assets.contracts import Contract
 from emtp_assets.intake import (
     AlreadyKnown,
@@ -49,7 +49,9 @@ def raw_asset(
         kinds={"csv", "parquet"},
         tags=tags_of(contract, Layer.RAW),
         code_version=contract.version,
-        description=(
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=contract.fresh_within_days)),
+        description=demonstration_notice(settings)
+        + (
             f"**{contract.title}** tal como se entregó: texto, nombres oficiales, zona restringida. "
             f"{contract.description}\n\nCorte oficial: {contract.cut}."
         ),

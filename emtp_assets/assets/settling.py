@@ -38,6 +38,11 @@ def lineage_metadata(settings: Settings, key: dg.AssetKey) -> dict[str, Any]:
     return {"dagster/column_lineage": lineage} if lineage else {}
 
 
+def demonstration_notice(settings: Settings) -> str:
+    """What the pages of a demonstration say first; nothing on a production instance."""
+    return "" if settings.production else "⚠ **Instancia de demostración: puede contener datos SIMULADOS.**\n\n"
+
+
 def years_of(context: dg.AssetExecutionContext) -> list[int]:
     """The academic years of the run, one or a range, oldest first."""
     return sorted(int(key) for key in context.partition_keys)

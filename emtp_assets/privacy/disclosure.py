@@ -23,7 +23,7 @@ class DisclosureError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class PublishedTable:
+class ProtectedTable:
     """A table to publish: one cell for each group of base cells that agree in ``dimensions``.
 
     No dimension at all is the one-cell table of the grand total. Tables handed to `protect` together are
@@ -34,7 +34,7 @@ class PublishedTable:
     dimensions: tuple[str, ...]
 
 
-def protect(cells: pa.Table, measure: str, tables: Sequence[PublishedTable], *, minimum: int) -> dict[str, pa.Table]:
+def protect(cells: pa.Table, measure: str, tables: Sequence[ProtectedTable], *, minimum: int) -> dict[str, pa.Table]:
     """Publishable versions of linked count tables, small counts hidden and not to be worked out.
 
     Args:
@@ -86,7 +86,7 @@ def protect(cells: pa.Table, measure: str, tables: Sequence[PublishedTable], *, 
     }
 
 
-def _check(cells: pa.Table, measure: str, tables: Sequence[PublishedTable], minimum: int) -> None:
+def _check(cells: pa.Table, measure: str, tables: Sequence[ProtectedTable], minimum: int) -> None:
     names = [table.name for table in tables]
     if len(set(names)) != len(names):
         raise DisclosureError(f"Hay tablas con el mismo nombre: {', '.join(names)}")
@@ -109,7 +109,7 @@ def _check(cells: pa.Table, measure: str, tables: Sequence[PublishedTable], mini
         raise DisclosureError(f"La columna {measure} tiene valores negativos")
 
 
-def _base(cells: pa.Table, measure: str, tables: Sequence[PublishedTable]) -> pa.Table:
+def _base(cells: pa.Table, measure: str, tables: Sequence[ProtectedTable]) -> pa.Table:
     """The cells that exist, at the grain the tables can tell apart, in one canonical order."""
     dimensions = sorted({d for table in tables for d in table.dimensions})
     kept = cells.select([*dimensions, measure]).filter(pa.array(cells.column(measure).to_numpy() > 0))
@@ -138,7 +138,7 @@ def _group(base: pa.Table, dimensions: tuple[str, ...]) -> np.ndarray:
 def _answer(
     base: pa.Table,
     measure: str,
-    table: PublishedTable,
+    table: ProtectedTable,
     *,
     group: np.ndarray,
     hidden: np.ndarray,

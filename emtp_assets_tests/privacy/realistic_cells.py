@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from emtp_assets.privacy.disclosure import PublishedTable
+from emtp_assets.privacy.disclosure import ProtectedTable
 
 # Shares of schools by region, 1 to 16: a third in the capital, a handful in the far south.
 REGION_SHARES = np.array([14, 20, 17, 35, 100, 60, 75, 90, 70, 55, 8, 12, 290, 30, 12, 41]) / 929
@@ -14,17 +14,17 @@ CELL = ("region", "comuna", "especialidad", "ciclo", "dependencia", "zona")
 
 # The publication plan of the enrolment, by shape.
 PLAN = (
-    PublishedTable("pais", ()),
-    PublishedTable("pais_sexo", ("sexo",)),
-    PublishedTable("pais_ciclo", ("ciclo",)),
-    PublishedTable("pais_ciclo_sexo", ("ciclo", "sexo")),
-    PublishedTable("region", ("region",)),
-    PublishedTable("region_sexo", ("region", "sexo")),
-    PublishedTable("region_ciclo", ("region", "ciclo")),
-    PublishedTable("region_ciclo_sexo", ("region", "ciclo", "sexo")),
-    PublishedTable("celda", CELL),
-    PublishedTable("celda_sexo", (*CELL, "sexo")),
-    PublishedTable("establecimiento", (*CELL, "rbd")),
+    ProtectedTable("pais", ()),
+    ProtectedTable("pais_sexo", ("sexo",)),
+    ProtectedTable("pais_ciclo", ("ciclo",)),
+    ProtectedTable("pais_ciclo_sexo", ("ciclo", "sexo")),
+    ProtectedTable("region", ("region",)),
+    ProtectedTable("region_sexo", ("region", "sexo")),
+    ProtectedTable("region_ciclo", ("region", "ciclo")),
+    ProtectedTable("region_ciclo_sexo", ("region", "ciclo", "sexo")),
+    ProtectedTable("celda", CELL),
+    ProtectedTable("celda_sexo", (*CELL, "sexo")),
+    ProtectedTable("establecimiento", (*CELL, "rbd")),
 )
 
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emtp_assets.privacy.attack import AttackError, recoverable
-from emtp_assets.privacy.disclosure import PublishedTable, protect
+from emtp_assets.privacy.disclosure import ProtectedTable, protect
 from emtp_assets_tests.privacy.realistic_cells import PLAN, school_year
 
 
-def naive(cells: pa.Table, tables: Sequence[PublishedTable], minimum: int) -> dict[str, pa.Table]:
+def naive(cells: pa.Table, tables: Sequence[ProtectedTable], minimum: int) -> dict[str, pa.Table]:
     """Small counts blanked and nothing else: what is often taken for protection."""
     published = {}
     for table in tables:
@@ -127,7 +127,7 @@ def test_the_attacker_finds_just_what_exhaustive_search_finds(data: st.DataObjec
     plan = data.draw(st.lists(st.sampled_from(subsets), min_size=1, max_size=5, unique=True))
     minimum = data.draw(st.integers(2, 4))
     cells = pa.table({d: [row[i] for row in chosen] for i, d in enumerate("abc")} | {"n": pa.array(counts, pa.int64())})
-    published = naive(cells, [PublishedTable("-".join(s), s) for s in plan], minimum)
+    published = naive(cells, [ProtectedTable("-".join(s), s) for s in plan], minimum)
 
     span = sum(counts) + minimum + 1
     possible = np.indices((span,) * len(chosen)).reshape(len(chosen), -1).T

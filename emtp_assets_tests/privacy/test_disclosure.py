@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from emtp_assets.privacy.attack import recoverable
-from emtp_assets.privacy.disclosure import DisclosureError, PublishedTable, protect
+from emtp_assets.privacy.disclosure import DisclosureError, ProtectedTable, protect
 from emtp_assets_tests.privacy.realistic_cells import PLAN, school_year
 
 DIMENSIONS = ("a", "b", "c")
 
 
-def truth(cells: pa.Table, table: PublishedTable) -> dict[tuple, int]:
+def truth(cells: pa.Table, table: ProtectedTable) -> dict[tuple, int]:
     """The exact table, added up the plain way."""
     totals: dict[tuple, int] = {}
     for row in cells.to_pylist():
@@ -28,7 +28,7 @@ def truth(cells: pa.Table, table: PublishedTable) -> dict[tuple, int]:
     return totals
 
 
-def answered(published: pa.Table, table: PublishedTable) -> dict[tuple, tuple[int | None, bool]]:
+def answered(published: pa.Table, table: ProtectedTable) -> dict[tuple, tuple[int | None, bool]]:
     return {tuple(row[d] for d in table.dimensions): (row["n"], row["suppressed"]) for row in published.to_pylist()}
 
 
@@ -37,7 +37,7 @@ def hidden(published: dict[str, pa.Table]) -> int:
 
 
 @st.composite
-def small_problems(draw: st.DrawFn, atoms: int, largest: int) -> tuple[pa.Table, list[PublishedTable], int]:
+def small_problems(draw: st.DrawFn, atoms: int, largest: int) -> tuple[pa.Table, list[ProtectedTable], int]:
     """A few base cells over three dimensions, any set of linked tables over them, any small minimum."""
     combinations = list(itertools.product("xyz", "pq", "uv"))
     chosen = draw(st.lists(st.sampled_from(combinations), min_size=1, max_size=atoms, unique=True))
@@ -48,12 +48,12 @@ def small_problems(draw: st.DrawFn, atoms: int, largest: int) -> tuple[pa.Table,
         {d: pa.array([row[i] for row in chosen], pa.string()) for i, d in enumerate(DIMENSIONS)}
         | {"n": pa.array(counts, pa.int64())}
     )
-    return cells, [PublishedTable("-".join(s) or "total", s) for s in plan], draw(st.integers(2, 6))
+    return cells, [ProtectedTable("-".join(s) or "total", s) for s in plan], draw(st.integers(2, 6))
 
 
 def test_a_small_count_is_hidden_and_so_is_another_that_would_give_it_away() -> None:
     cells = pa.table({"region": [1, 1, 1, 2], "sexo": [1, 2, 3, 1], "n": [4, 50, 60, 70]})
-    tables = [PublishedTable("region", ("region",)), PublishedTable("todo", ("region", "sexo"))]
+    tables = [ProtectedTable("region", ("region",)), ProtectedTable("todo", ("region", "sexo"))]
     published = protect(cells, "n", tables, minimum=10)
     assert published["region"].to_pydict() == {
         "region": [1, 2],
@@ -71,7 +71,7 @@ def test_a_small_count_is_hidden_and_so_is_another_that_would_give_it_away() -> 
 def test_two_small_counts_that_leave_each_other_no_room_do_not_protect_each_other() -> None:
     """1 + 1 = 2 is solved by whoever sees the 2: both rows exist. A third cell has to help."""
     cells = pa.table({"region": [1, 1, 1, 1], "sexo": [1, 2, 3, 4], "n": [1, 1, 40, 90]})
-    tables = [PublishedTable("region", ("region",)), PublishedTable("todo", ("region", "sexo"))]
+    tables = [ProtectedTable("region", ("region",)), ProtectedTable("todo", ("region", "sexo"))]
     todo = protect(cells, "n", tables, minimum=10)["todo"]
     assert todo["suppressed"].to_pylist() == [True, True, True, False]
 
@@ -81,14 +81,14 @@ def test_two_small_counts_that_leave_each_other_no_room_do_not_protect_each_othe
 )
 def test_when_all_is_small_all_is_hidden_up_to_the_total(plan: list[tuple[str, ...]]) -> None:
     cells = pa.table({"a": ["x", "y"], "b": ["p", "q"], "n": [1, 2]})
-    tables = [PublishedTable("-".join(s) or "total", s) for s in plan]
+    tables = [ProtectedTable("-".join(s) or "total", s) for s in plan]
     published = protect(cells, "n", tables, minimum=10)
     assert all(all(table["suppressed"].to_pylist()) for table in published.values())
     assert recoverable(published, cells, "n", minimum=10) == []
 
 
 def test_a_single_cell_is_shown_or_hidden_by_its_size_alone() -> None:
-    table = PublishedTable("una", ("a",))
+    table = ProtectedTable("una", ("a",))
     for count, shown in ((9, None), (10, 10)):
         published = protect(pa.table({"a": ["x"], "n": [count]}), "n", [table], minimum=10)
         assert published["una"]["n"].to_pylist() == [shown]
@@ -96,14 +96,14 @@ def test_a_single_cell_is_shown_or_hidden_by_its_size_alone() -> None:
 
 def test_no_cells_give_empty_tables_of_the_same_form() -> None:
     cells = pa.table({"a": pa.array([], pa.string()), "n": pa.array([], pa.int64())})
-    published = protect(cells, "n", [PublishedTable("t", ()), PublishedTable("a", ("a",))], minimum=10)
+    published = protect(cells, "n", [ProtectedTable("t", ()), ProtectedTable("a", ("a",))], minimum=10)
     assert [table.num_rows for table in published.values()] == [0, 0]
     assert published["a"].schema == pa.schema([("a", pa.string()), ("n", pa.int64()), ("suppressed", pa.bool_())])
 
 
 def test_a_zero_is_no_row_and_an_unknown_dimension_is_a_group_like_any_other() -> None:
     cells = pa.table({"a": ["x", "y", None], "n": [20, 0, 30]})
-    published = protect(cells, "n", [PublishedTable("a", ("a",))], minimum=10)["a"]
+    published = protect(cells, "n", [ProtectedTable("a", ("a",))], minimum=10)["a"]
     assert published.to_pydict() == {"a": ["x", None], "n": [20, 30], "suppressed": [False, False]}
 
 
@@ -125,13 +125,13 @@ def test_the_order_of_the_base_cells_changes_nothing() -> None:
 )
 def test_counts_that_are_none_are_refused(cells: pa.Table, message: str) -> None:
     with pytest.raises(DisclosureError, match=message):
-        protect(cells, "n", [PublishedTable("a", ("a",))], minimum=10)
+        protect(cells, "n", [ProtectedTable("a", ("a",))], minimum=10)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(small_problems(atoms=12, largest=25))
 def test_what_is_shown_is_true_and_what_is_small_is_hidden(
-    problem: tuple[pa.Table, list[PublishedTable], int],
+    problem: tuple[pa.Table, list[ProtectedTable], int],
 ) -> None:
     cells, tables, minimum = problem
     published = protect(cells, "n", tables, minimum=minimum)
@@ -146,7 +146,7 @@ def test_what_is_shown_is_true_and_what_is_small_is_hidden(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(small_problems(atoms=12, largest=25))
 def test_the_attacker_finds_nothing_in_any_set_of_linked_tables(
-    problem: tuple[pa.Table, list[PublishedTable], int],
+    problem: tuple[pa.Table, list[ProtectedTable], int],
 ) -> None:
     cells, tables, minimum = problem
     structure = cells.filter(pa.array([n > 0 for n in cells["n"].to_pylist()], pa.bool_()))
@@ -157,7 +157,7 @@ def test_the_attacker_finds_nothing_in_any_set_of_linked_tables(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(small_problems(atoms=5, largest=4))
 def test_trying_every_table_that_agrees_with_what_is_shown_leaves_every_hidden_cell_open(
-    problem: tuple[pa.Table, list[PublishedTable], int],
+    problem: tuple[pa.Table, list[ProtectedTable], int],
 ) -> None:
     cells, tables, minimum = problem
     rows = [row for row in cells.to_pylist() if row["n"]]
@@ -186,7 +186,7 @@ def test_tables_whose_programs_have_fractional_corners_are_protected_in_whole_nu
     rng = np.random.default_rng(50)
     grid = np.array(list(itertools.product(range(4), repeat=3)))
     cells = pa.table({d: grid[:, i] for i, d in enumerate(DIMENSIONS)} | {"n": rng.geometric(0.12, len(grid))})
-    plan = [PublishedTable("".join(s), s) for size in (1, 2, 3) for s in itertools.combinations(DIMENSIONS, size)]
+    plan = [ProtectedTable("".join(s), s) for size in (1, 2, 3) for s in itertools.combinations(DIMENSIONS, size)]
     published = protect(cells, "n", plan, minimum=5)
     assert 0 < hidden(published) < sum(table.num_rows for table in published.values())
     assert recoverable(published, cells, "n", minimum=5) == []
