@@ -44,5 +44,12 @@ def settings_at(data: Path) -> Settings:
     from emtp_assets.settings import Settings
 
     return Settings.model_validate(
-        {"data_dir": data, "drop_dir": data / "drop", "drop_rest_seconds": 0, "pseudonym_key": _KEY}
+        {
+            "data_dir": data,
+            "drop_dir": data / "drop",
+            "drop_rest_seconds": 0,
+            "pseudonym_key": _KEY,
+            # Fifteen years of every dataset: those that titulacion lacks are made from its first.
+            "first_year": 2011,
+        }
     )

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     drop_dir: Path | None = None
     dbt_dir: Path = HOME / "dbt_project"
 
-    first_year: Annotated[int, Field(ge=2004, le=2100)] = 2011
+    # The first year that all six datasets have an official file of; titulacion begins in 2013.
+    first_year: Annotated[int, Field(ge=2004, le=2100)] = 2013
 
     simulated_years: Annotated[int, Field(ge=1, le=15)] = 4
     simulated_scale: Annotated[float, Field(gt=0, le=1)] = 0.1
