@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from emtp_assets.settings import HOME, Settings
+from emtp_assets.settings.problems import problems
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plataforma de datos EMTP.")
 
@@ -37,10 +38,8 @@ def _settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            value = "" if "KEY" in name else f"={problem['input']!r}"
-            typer.secho(f"EMTP_{name}{value} no sirve: {problem['msg']}.", fg=typer.colors.RED, err=True)
+        for problem in problems(error):
+            typer.secho(problem, fg=typer.colors.RED, err=True)
         typer.secho("Corrija el archivo .env (véase .env.example).", err=True)
         raise typer.Exit(2) from error
 
@@ -69,6 +68,23 @@ def run(year: Year, dataset: Dataset = None) -> None:
 def backfill(first: Year, last: Year, dataset: Dataset = None) -> None:
     """Actualiza un rango de años en una sola corrida y publica."""
     _run(_settings(), first, last, dataset)
+
+
+@app.command()
+def weekly() -> None:
+    """Ejecuta ahora lo que el calendario ejecuta los lunes: de cada conjunto, el año más nuevo que ya puede existir."""
+    import dagster as dg
+
+    from emtp_assets.automation.runs import RunFailedError, run_weekly
+    from emtp_assets.definitions import build_definitions
+
+    settings = _settings()
+    try:
+        with dg.DagsterInstance.get() as instance:
+            run_weekly(build_definitions(settings), instance, settings, datetime.now(UTC), say=typer.echo)
+    except RunFailedError as failed:
+        typer.secho(str(failed), fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from failed
 
 
 @app.command()

@@ -11,14 +11,24 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-from emtp_assets.settings import HOME, Settings
+from emtp_assets.settings import (
+    HOME,
+    AlertSettings,
+    RestSettings,
+    Settings,
+    SftpSettings,
+    SharePointSettings,
+    SqlServerSettings,
+)
 
 SHARED = Path(os.environ.get("EMTP_SHARED", HOME.parent / "shared"))
 
 
-# A developer's own instance must not lend its settings to the tests.
-Settings.model_config["env_file"] = None
-for variable in [name for name in os.environ if name.startswith("EMTP_") and name != "EMTP_SHARED"]:
+# A developer's own instance must not lend its settings to the tests, nor the ministry's systems their doors.
+_PREFIXES = ("EMTP_", "SIGE_DB_", "SHAREPOINT_", "SFTP_", "FTP_", "MINEDUC_API_")
+for part in (Settings, SqlServerSettings, SharePointSettings, SftpSettings, RestSettings, AlertSettings):
+    part.model_config["env_file"] = None
+for variable in [name for name in os.environ if name.startswith(_PREFIXES) and name != "EMTP_SHARED"]:
     del os.environ[variable]
 
 

@@ -1,16 +1,40 @@
-"""Typed settings, read from the environment and `.env`. Nothing here opens a file, a network or a database."""
+"""Typed settings, read from the environment and `.env`. Nothing here opens a network or a database.
+
+What concerns one outside system is in `systems`, the alarms' in `alerts`; how a secret is read, in `secrets`.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-HOME = Path(os.environ.get("EMTP_HOME", Path(__file__).resolve().parent.parent))
+from emtp_assets.settings.alerts import AlertSettings
+from emtp_assets.settings.home import HOME
+from emtp_assets.settings.systems import RestSettings, SftpSettings, SharePointSettings, SqlServerSettings
+
+__all__ = [
+    "HOME",
+    "AlertSettings",
+    "Mode",
+    "PrivacyMode",
+    "RestSettings",
+    "Settings",
+    "SftpSettings",
+    "SharePointSettings",
+    "SqlServerSettings",
+]
+
+
+_Part = TypeVar("_Part", bound=BaseSettings)
+
+
+def _from_environment(part: type[_Part]) -> Callable[[], _Part]:
+    return lambda: part()  # noqa: PLW0108 - the class itself has parameters, which a default factory must not
 
 
 class Mode(StrEnum):
@@ -18,6 +42,14 @@ class Mode(StrEnum):
 
     DEMONSTRATION = "demostracion"
     PRODUCTION = "produccion"
+
+
+class PrivacyMode(StrEnum):
+    """How much of a person an instance may ask a source for: the client's options A, B and C."""
+
+    AGGREGATES = "A"
+    PSEUDONYMS = "B"
+    FULL = "C"
 
 
 class Settings(BaseSettings):
@@ -43,6 +75,20 @@ class Settings(BaseSettings):
     suppression_minimum: Annotated[int, Field(ge=3)] = 10
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
+
+    privacy_mode: PrivacyMode = PrivacyMode.AGGREGATES
+
+    # The ministry's own certificate authority, for every encrypted connection; else the system's list.
+    ca_file: Path | None = None
+    retry_attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    retry_first_wait: Annotated[float, Field(ge=0)] = 5.0
+    retry_longest_wait: Annotated[float, Field(ge=0)] = 120.0
+
+    sqlserver: SqlServerSettings = Field(default_factory=_from_environment(SqlServerSettings))
+    sharepoint: SharePointSettings = Field(default_factory=_from_environment(SharePointSettings))
+    sftp: SftpSettings = Field(default_factory=_from_environment(SftpSettings))
+    rest: RestSettings = Field(default_factory=_from_environment(RestSettings))
+    alerts: AlertSettings = Field(default_factory=_from_environment(AlertSettings))
 
     duckdb_memory_limit: str = "250MB"
     duckdb_threads: Annotated[int, Field(ge=1)] = 2
