@@ -61,7 +61,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One official column and the cleaned column it becomes."""
+    """One official column and the cleaned column it becomes.
+
+    ``full_access_only``: a query does not even ask for it unless the instance works in privacy mode C.
+    """
 
     name: str
     official: str
@@ -78,6 +81,7 @@ class Column:
     maximum: float | None
     pattern: str | None
     code_list: str | None
+    full_access_only: bool
 
     def in_year(self, year: int) -> bool:
         """Whether the official record schema lists the column for that academic year."""
@@ -115,7 +119,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset's contract. ``columns`` stand in the newest official order."""
+    """One dataset's contract. ``columns`` stand in the newest official order.
+
+    ``sources``: in order of preference. ``fallback``: whether the next is asked when one fails. ``locations``: by
+    source, the file (``{year}`` and ``*`` stand for themselves) or resource that it is asked for. ``fresh_within_days``: how old the newest data
+    may be where files are issued once a year; ``fresh_within_days_live``: where a system is asked every week.
+    """
 
     dataset: str
     title: str
@@ -130,9 +139,13 @@ class Contract:
     signature: tuple[str, ...]
     scope: Scope | None
     sources: tuple[str, ...]
+    fallback: bool
+    locations: dict[str, str]
     cut: str
     fresh_within_days: int
+    fresh_within_days_live: int
     available: tuple[int, int, int]
+    live: tuple[int, int, int]
     row_change_tolerated: float
     sige_view: str | None
     odcs: OpenDataContractStandard = field(repr=False, compare=False)
@@ -153,6 +166,11 @@ class Contract:
     def available_from(self, year: int) -> date:
         """From when that year's official file can be expected; before it, its absence is no failure."""
         month, day, years_after = self.available
+        return date(year + years_after, month, day)
+
+    def live_from(self, year: int) -> date:
+        """From when a system that is asked (not a file that is issued) can be expected to know the year."""
+        month, day, years_after = self.live
         return date(year + years_after, month, day)
 
     def official_columns(self, year: int) -> tuple[Column, ...]:
@@ -217,6 +235,7 @@ def _column(prop: SchemaProperty) -> Column:
         maximum=options.get("maximum"),
         pattern=options.get("pattern"),
         code_list=custom.get("codeList"),
+        full_access_only=bool(custom.get("fullAccessOnly", False)),
     )
 
 
@@ -267,9 +286,13 @@ def contract_from_odcs(odcs: OpenDataContractStandard) -> Contract:
         signature=tuple(custom.get("signature", ())),
         scope=Scope(tuple(scope["columns"]), scope["codeList"], scope["where"]) if scope else None,
         sources=tuple(custom.get("sources", ("carpeta",))),
+        fallback=bool(custom.get("fallback", True)),
+        locations=dict(custom.get("locations", {})),
         cut=str(custom.get("cut", "")),
         fresh_within_days=int(sla.get("freshness") or 400),
+        fresh_within_days_live=int(custom.get("freshWithinDaysLive", 10)),
         available=_available(custom.get("availableFrom", {})),
+        live=_available(custom.get("liveFrom") or custom.get("availableFrom", {})),
         row_change_tolerated=float(custom.get("rowChangeTolerated", 0.3)),
         sige_view=custom.get("sigeView"),
         odcs=odcs,

@@ -7,12 +7,13 @@ from emtp_assets.intake.archive import Archive
 from emtp_assets.intake.extraction import RawCounts, extract_raw, extract_raw_years
 from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
-from emtp_assets.intake.receive import AlreadyKnown, Outcome, receive
+from emtp_assets.intake.receive import AlreadyKnown, Asked, Outcome, receive
 from emtp_assets.intake.resting import Snapshot, resting
 
 __all__ = [
     "AlreadyKnown",
     "Archive",
+    "Asked",
     "Delivery",
     "IntakeError",
     "Ledger",

@@ -26,14 +26,18 @@ class Staged:
 
 
 class Archive:
-    """``<data>/archive/<aa>/<sha256>.csv``, read-only files; ``aa`` are the hash's first two figures."""
+    """``<data>/archive/<aa>/<sha256>.csv``, read-only files; ``aa`` are the hash's first two figures.
+
+    What a source wrote down of a query's answer is ``.parquet`` in place of ``.csv``.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.root = data_dir / "archive"
 
     def path(self, sha256: str) -> Path:
         """Where those bytes lie, whether or not they exist."""
-        return self.root / sha256[:2] / f"{sha256}.csv"
+        answer = self.root / sha256[:2] / f"{sha256}.parquet"
+        return answer if answer.is_file() else answer.with_suffix(".csv")
 
     def holds(self, sha256: str, size: int) -> bool:
         path = self.path(sha256)
@@ -61,7 +65,7 @@ class Archive:
 
     def keep(self, staged: Staged) -> Path:
         """Put staged bytes under their hash, durably. Keeping the same bytes again heals a damaged copy."""
-        target = self.path(staged.facts.sha256)
+        target = self.path(staged.facts.sha256).with_suffix(".parquet" if staged.facts.parquet else ".csv")
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.path.chmod(0o440)
         sync(staged.path)

@@ -63,6 +63,10 @@ class Scan:
         return self.head.startswith(codecs.BOM_UTF8)
 
     @property
+    def parquet(self) -> bool:
+        return self.head.startswith(b"PAR1")
+
+    @property
     def header_bytes(self) -> bytes:
         """The first line without BOM nor line end."""
         line = self.head.removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]

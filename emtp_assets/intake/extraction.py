@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from emtp_assets.contracts import Column, Contract, read_codes
+from emtp_assets.intake.answer import PARQUET
 from emtp_assets.intake.dialect import as_plain
 from emtp_assets.intake.ledger import Delivery
 from emtp_assets.intake.problem import IntakeError
@@ -87,10 +89,13 @@ def _write(
 ) -> dict[int, int]:
     """Read the text once into ``folder``, then each year from there; rows written of each year."""
     stage = folder / "rows.parquet"
-    plain = as_plain(path, delivery.encoding, delivery.separator, folder, quoted=delivery.quoted)
     with session(settings) as connection:
-        with plain as (text, separator):
-            _stage(connection, header, delivery, list(targets), text=text, separator=separator, stage=stage)
+        if delivery.encoding == PARQUET:
+            _stage_answer(connection, header, delivery, list(targets), path, stage=stage)
+        else:
+            plain = as_plain(path, delivery.encoding, delivery.separator, folder, quoted=delivery.quoted)
+            with plain as (text, separator):
+                _stage(connection, header, delivery, list(targets), text=text, separator=separator, stage=stage)
         columns = ", ".join(identifier(name) for name in raw_columns(header))
         written = {}
         for year, target in targets.items():
@@ -127,6 +132,24 @@ def _stage(
         if last is not None and last[0] == delivery.rows:
             return
     raise _damaged(delivery)
+
+
+def _stage_answer(
+    connection: duckdb.DuckDBPyConnection,
+    header: Header,
+    delivery: Delivery,
+    years: Sequence[int],
+    path: Path,
+    *,
+    stage: Path,
+) -> None:
+    """A query's answer is Parquet already: its number of rows stands in its footer, and no reader can lose one."""
+    if pq.read_metadata(path).num_rows != delivery.rows:
+        raise _damaged(delivery)
+    named = ", ".join(f"{identifier(sent)} AS {identifier(c.official)}" for sent, c in _pairs(header) if c is not None)
+    fields = f"(SELECT {named} FROM read_parquet({literal(path)}))"
+    sent = [c.official for _, c in _pairs(header) if c is not None]
+    connection.execute(_stage_query(header, delivery, years, fields, sent=sent, stage=stage))
 
 
 def _provenance(delivery: Delivery) -> Provenance:

@@ -10,6 +10,7 @@ from os import stat_result
 from pathlib import Path
 
 from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
+from emtp_assets.intake.answer import PARQUET, inspect_answer, read_answer_header
 from emtp_assets.intake.archive import Archive, Staged
 from emtp_assets.intake.dialect import as_utf8, encoding_of, refuse_unless_text, refuse_unless_whole
 from emtp_assets.intake.inspection import inspect
@@ -49,11 +50,25 @@ class AlreadyKnown:
 Outcome = Delivery | AlreadyKnown | Rejection
 
 
-def receive(path: Path, settings: Settings, ledger: Ledger, *, source: str, now: datetime) -> Outcome:
+@dataclass(frozen=True)
+class Asked:
+    """What a source was asked for, and the bytes (SHA-256) it gave the last time that it was asked the same."""
+
+    contract: Contract
+    year: int
+    last: str | None = None
+
+
+def receive(
+    path: Path, settings: Settings, ledger: Ledger, *, source: str, now: datetime, asked: Asked | None = None
+) -> Outcome:
     """Take a file that has finished growing, or refuse it with an explanation.
 
     Order of effects: bytes into the archive, delivery into the ledger, file out of the folder. Killed
     anywhere, a later call completes it. A file that changes meanwhile stays where it is, to be seen anew.
+
+    ``asked``: the file is the answer of a system, and must be of that dataset and hold that year. Bytes that the
+    system gave the last time already are no news, and do not replace what was handed over since.
 
     Raises:
         ValueError: ``now`` has no time zone.
@@ -70,7 +85,8 @@ def receive(path: Path, settings: Settings, ledger: Ledger, *, source: str, now:
     with archive.staged(path) as staged:
         known = ledger.find(staged.facts.sha256)
         try:
-            delivery = known or examine(staged, path.name, settings, source=source, now=now)
+            delivery = known or _examined(staged, path.name, settings, source=source, now=now, asked=asked)
+            _refuse_another(delivery, asked)
             _refuse_simulated_in_production(delivery, settings)
         except IntakeError as error:
             if _changed(path, before):
@@ -80,11 +96,51 @@ def receive(path: Path, settings: Settings, ledger: Ledger, *, source: str, now:
         if known is None or not archive.holds(known.sha256, known.size_bytes):
             archive.keep(staged)
     new = known is None and ledger.record(delivery)
-    reinstated = known is not None and source != SIMULATED_SOURCE and not _in_force(known, ledger)
+    news = asked is None or asked.last != delivery.sha256
+    reinstated = known is not None and news and source != SIMULATED_SOURCE and not _in_force(known, ledger)
     if reinstated:
         ledger.reinstate(delivery.sha256, now)
     stays = not remove(path, before, delivery, ledger)
     return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
+
+
+def _examined(
+    staged: Staged, name: str, settings: Settings, *, source: str, now: datetime, asked: Asked | None
+) -> Delivery:
+    if asked is not None and staged.facts.parquet:
+        return examine_answer(staged, name, settings, asked.contract, source=source, now=now)
+    return examine(staged, name, settings, source=source, now=now)
+
+
+def examine_answer(
+    staged: Staged, name: str, settings: Settings, contract: Contract, *, source: str, now: datetime
+) -> Delivery:
+    """What a staged query's answer is, without any effect.
+
+    Raises:
+        IntakeError: it cannot be taken, and why.
+    """
+    header = read_answer_header(staged.path, contract)
+    found = inspect_answer(settings, staged.path, header, last_year=academic_year_of(now) + 1)
+    missing = refuse_unless_complete(header, found.years)
+    return Delivery(
+        sha256=staged.facts.sha256,
+        dataset=contract.dataset,
+        source=source,
+        original_name=name,
+        received_at=now,
+        size_bytes=staged.facts.size,
+        rows=found.rows,
+        years=found.years,
+        encoding=PARQUET,
+        separator="",
+        quoted=False,
+        columns=header.names,
+        missing_columns=missing,
+        unknown_columns=header.unknown,
+        simulated=found.simulated or source == SIMULATED_SOURCE,
+        code_version=f"emtp-assets {code_version()}; contrato {contract.dataset} {contract.version}",
+    )
 
 
 def examine(
@@ -192,6 +248,18 @@ def _still_changing() -> IntakeError:
         "El archivo cambió mientras se leía: aún se está copiando.",
         expected="Un archivo que ya terminó de copiarse.",
         action="No hace falta hacer nada: se leerá de nuevo cuando deje de cambiar.",
+    )
+
+
+def _refuse_another(delivery: Delivery, asked: Asked | None) -> None:
+    if asked is None or (delivery.dataset == asked.contract.dataset and asked.year in delivery.years):
+        return
+    years = ", ".join(map(str, sorted(delivery.years)))
+    raise IntakeError(
+        "otro_conjunto",
+        f"Se pidió {asked.contract.dataset} del año {asked.year}, y llegó {delivery.dataset} de {years}.",
+        expected=f"El archivo de «{asked.contract.title}» del año {asked.year}.",
+        action="Revise en la fuente qué archivo está con ese nombre; el contrato dice con cuál se busca.",
     )
 
 

@@ -289,4 +289,22 @@ class TestShape:
     @every_contract
     def test_yearly_files_raise_no_weekly_alarm(self, contract: Contract) -> None:
         assert contract.fresh_within_days == 400
-        assert contract.sources == ("simulado", "carpeta")
+
+    @every_contract
+    def test_every_way_in_is_named_and_knows_where_to_look(self, contract: Contract) -> None:
+        assert contract.sources == ("sqlserver", "sharepoint", "sftp", "rest", "simulado", "carpeta")
+        assert contract.sige_view
+        assert set(contract.locations) == {"sharepoint", "sftp", "rest"}
+        for source in ("sharepoint", "sftp"):
+            assert "{year}" in contract.locations[source]
+
+    @every_contract
+    def test_names_and_birth_dates_are_for_full_access_only(self, contract: Contract) -> None:
+        """A query asks for no name; of a birth date, only docentes' month, of which the mean age is made."""
+        names = {"nombres", "apellido_paterno", "apellido_materno"}
+        births = {c.name for c in contract.columns if "nacimiento" in c.name} - (
+            {"mes_nacimiento"} if contract.dataset == "docentes" else set()
+        )
+        assert {c.name for c in contract.columns if c.full_access_only} == births | (
+            names & {c.name for c in contract.columns}
+        )

@@ -1,0 +1,96 @@
+"""A query's answer as a delivery: Parquet of text that a source wrote down. Asking for it was the source's business.
+
+Its columns already wear their official names, so nothing has to be recognised; all the rest is judged as in a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emtp_assets.contracts import Contract
+from emtp_assets.intake.inspection import FIRST_YEAR, SIMULATED_PROJECT, SIMULATED_RBD, Inspection
+from emtp_assets.intake.problem import IntakeError, some
+from emtp_assets.intake.recognition import Header, read_header, require_year
+from emtp_assets.intake.tabular import identifier
+from emtp_assets.settings import Settings
+from emtp_assets.storage.duck import literal, session
+
+PARQUET = "parquet"
+"""The ``encoding`` under which the ledger keeps such a delivery."""
+_ASK = "Avise a quien mantiene la fuente: la consulta o el contrato de datos cambiaron."
+
+
+def read_answer_header(path: Path, contract: Contract) -> Header:
+    """The answer's columns by the contract.
+
+    Raises:
+        IntakeError: it is no whole Parquet file of text columns, or a column stands twice.
+    """
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError):
+        raise IntakeError(
+            "respuesta_ilegible",
+            "La respuesta de la fuente no es un archivo Parquet completo.",
+            expected="La respuesta entera, escrita por la fuente.",
+            action="Ejecute de nuevo el año: la consulta se repite.",
+        ) from None
+    header = read_header(contract, "", schema.names)
+    known = [c.official for c in header.columns if c is not None]
+    twice = sorted({name for name in known if known.count(name) > 1})
+    typed = [f.name for f in schema if not pa.types.is_string(f.type)]
+    if doubtful := [*twice, *header.unknown, *typed]:
+        raise IntakeError(
+            "respuesta_ilegible",
+            f"La respuesta trae columnas repetidas, desconocidas o que no son texto: {some(doubtful)}.",
+            expected="Cada columna del contrato una sola vez, como texto.",
+            action=_ASK,
+        )
+    return header
+
+
+def inspect_answer(settings: Settings, path: Path, header: Header, *, last_year: int) -> Inspection:
+    """Count the rows of each year and see whether any is simulated.
+
+    Raises:
+        IntakeError: no rows, or a year that is none.
+    """
+    require_year(header)
+    year = f"trim({identifier(header.contract.year_column)})"
+    simulated = ["false"]
+    if header.position_named("rbd") is not None:
+        rbd = next(c.official for c in header.contract.columns if c.name == "rbd")
+        simulated.append(f"TRY_CAST({identifier(rbd)} AS BIGINT) >= {SIMULATED_RBD}")
+    if header.position_named("id_proyecto") is not None:
+        project = next(c.official for c in header.contract.columns if c.name == "id_proyecto")
+        simulated.append(f"starts_with(upper({identifier(project)}), '{SIMULATED_PROJECT}')")
+    try:
+        with session(settings) as connection:
+            found = connection.execute(
+                f"SELECT {year} AS year, count(*), coalesce(bool_or({' OR '.join(simulated)}), false)"
+                f" FROM read_parquet({literal(path)}) GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+    except duckdb.IOException as error:
+        raise OSError(f"No se pudo leer {path.name}") from error
+    wrong = [value for value, _, _ in found if not _is_year(value, last_year)]
+    if not found or wrong:
+        said = "en blanco" if wrong and wrong[0] is None else some([str(value)[:20] for value in wrong])
+        raise IntakeError(
+            "anio" if found else "sin_filas",
+            f"La columna {header.contract.year_column} de la respuesta trae años que no lo son: {said}."
+            if found
+            else "La respuesta no trae ninguna fila.",
+            where=f"columna {header.contract.year_column}",
+            expected=f"Un año de cuatro cifras entre {FIRST_YEAR} y {last_year}.",
+            action=_ASK,
+        )
+    years = {int(value): count for value, count, _ in found}
+    return Inspection(sum(years.values()), years, any(simulated for _, _, simulated in found))
+
+
+def _is_year(value: str | None, last_year: int) -> bool:
+    return value is not None and value.isdigit() and len(value) == 4 and FIRST_YEAR <= int(value) <= last_year
