@@ -54,7 +54,7 @@ def load(meter: Meter, data: Path) -> tuple[dg.Definitions, Settings]:
 
     # A demonstration would rather simulate a year anew than take a simulated file that was dropped; the files are
     # what is measured, so the source has nothing.
-    SimulatedSource.fetch = lambda *_: None  # type: ignore[method-assign]
+    SimulatedSource.fetch = lambda *_, **__: None  # type: ignore[method-assign]
     _watch(meter)
     return definitions, settings
 

@@ -7,7 +7,7 @@ import dagster as dg
 from emtp_assets.assets.aggregated import aggregated_asset
 from emtp_assets.assets.anonymized import anonymized_asset
 from emtp_assets.assets.cleaned import cleaned_asset
-from emtp_assets.assets.intake import drop_folder_asset
+from emtp_assets.assets.intake import drop_folder_asset, system_assets
 from emtp_assets.assets.published import published_asset
 from emtp_assets.assets.raw import raw_asset
 from emtp_assets.automation.drop_folder import drop_folder_sensor
@@ -26,6 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             drop_folder_asset(settings),
+            *system_assets(settings),
             *(build(contract, settings, years) for contract in all_contracts() for build in LAYERS),
             published_asset(settings),
         ],

@@ -12,6 +12,14 @@ DROP_FOLDER = dg.AssetKey(["entrada", "carpeta_de_entrega"])
 INTAKE_GROUP = "entrada"
 PUBLICATION_GROUP = "publicacion"
 
+HANDED_OVER_TAG = "emtp/entrega"
+"""On a run that a file in the drop folder asked for: its raw layer is made of that file, and no system is asked."""
+
+
+def system_key(name: str) -> dg.AssetKey:
+    """A system of the ministry's, beside the drop folder."""
+    return dg.AssetKey([INTAKE_GROUP, name])
+
 
 def key_of(layer: Layer, dataset: str) -> dg.AssetKey:
     """``matricula/raw``, ``matricula/cleaned`` …: the graph shows the last part, so the last part is the layer."""

@@ -1,31 +1,21 @@
-"""The raw layer: what was sent, as text, by its official names. Where a delivery comes from is decided here."""
+"""The raw layer: what was sent, as text, by its official names. Which delivery that is, `obtaining` decides."""
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 
+from emtp_assets.assets.intake import ways_in
+from emtp_assets.assets.obtaining import Obtained, Obtaining
 from emtp_assets.assets.settling import StepResult, YearResult, demonstration_notice, settle, years_of
 from emtp_assets.contracts import Contract
-from emtp_assets.intake import (
-    AlreadyKnown,
-    Archive,
-    Delivery,
-    IntakeError,
-    Ledger,
-    RawCounts,
-    Rejection,
-    extract_raw_years,
-    receive,
-)
-from emtp_assets.keys import DROP_FOLDER, key_of, tags_of
+from emtp_assets.intake import Archive, IntakeError, Ledger, RawCounts, extract_raw_years
+from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, row_change, structure
 from emtp_assets.settings import Settings
-from emtp_assets.sources import Source
-from emtp_assets.sources.simulated import SimulatedSource
+from emtp_assets.sources.choosing import is_live
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
 from emtp_assets.storage.tables import row_count, table_metadata
@@ -38,10 +28,12 @@ def raw_asset(
 ) -> dg.AssetsDefinition:
     """``<dataset>/raw``: the newest delivery of each year, its EMTP rows, every column as text."""
     key = key_of(Layer.RAW, contract.dataset)
+    live = is_live(contract, settings)
+    fresh_for = timedelta(days=contract.fresh_within_days_live if live else contract.fresh_within_days)
 
     @dg.asset(
         key=key,
-        deps=[DROP_FOLDER],
+        deps=ways_in(contract, settings),
         partitions_def=years,
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=accounting_specs(contract, Layer.RAW, key),
@@ -49,7 +41,7 @@ def raw_asset(
         kinds={"csv", "parquet"},
         tags=tags_of(contract, Layer.RAW),
         code_version=contract.version,
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=contract.fresh_within_days)),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fresh_for),
         description=demonstration_notice(settings)
         + (
             f"**{contract.title}** tal como se entregó: texto, nombres oficiales, zona restringida. "
@@ -63,18 +55,18 @@ def raw_asset(
     )
     def raw(context: dg.AssetExecutionContext) -> Iterator[StepResult]:
         lake = Lake(settings.data_dir)
-        ledger = Ledger(settings.data_dir)
+        handed_over = HANDED_OVER_TAG in context.run.tags
+        obtaining = Obtaining(settings, Ledger(settings.data_dir), context.run_id, only_held=handed_over)
         by_delivery: dict[str, list[int]] = defaultdict(list)
-        found: dict[str, Delivery] = {}
+        found: dict[int, Obtained] = {}
         for year in years_of(context):
-            delivery = delivery_for(contract, year, settings, ledger)
-            found[delivery.sha256] = delivery
-            by_delivery[delivery.sha256].append(year)
+            found[year] = obtaining.obtain(contract, year)
+            by_delivery[found[year].delivery.sha256].append(year)
         with lake.staging() as staging:
             results = [
                 result
-                for sha, wanted in by_delivery.items()
-                for result in _extracted(contract, settings, lake, found[sha], wanted, staging)
+                for wanted in by_delivery.values()
+                for result in _extracted(contract, settings, lake, {y: found[y] for y in wanted}, staging)
             ]
             results.sort(key=lambda result: result.year)
             yield from settle(context, results)
@@ -82,49 +74,12 @@ def raw_asset(
     return raw
 
 
-def delivery_for(contract: Contract, year: int, settings: Settings, ledger: Ledger) -> Delivery:
-    """The delivery that a year is made of: the newest that somebody handed over, else what a source now gives.
-
-    Raises:
-        dagster.Failure: no source has anything for the year; what is published stays as it was.
-    """
-    held = ledger.latest(contract.dataset, year, simulated_too=not settings.production)
-    if held is not None and held.source != SimulatedSource.name:
-        return held
-    for source in sources_of(contract, settings):
-        with tempfile.TemporaryDirectory(dir=_scratch(settings)) as folder:
-            fetched = source.fetch(contract, year, Path(folder))
-            if fetched is None:
-                continue
-            outcome = receive(fetched, settings, ledger, source=source.name, now=datetime.now(UTC))
-        if isinstance(outcome, Rejection):
-            raise dg.Failure(f"La fuente {source.name} entregó un archivo que no se puede usar: {outcome.message}")
-        return outcome.delivery if isinstance(outcome, AlreadyKnown) else outcome
-    if held is not None:
-        return held
-    raise dg.Failure(
-        f"Ninguna fuente entregó {contract.dataset} del año {year}. Copie el archivo oficial en "
-        f"{settings.drop} y se procesará solo; lo publicado no cambió.",
-        allow_retries=False,
-    )
-
-
-def sources_of(contract: Contract, settings: Settings) -> Sequence[Source]:
-    """The systems asked for a delivery, in the contract's order; the drop folder brings its own by itself."""
-    known: dict[str, Source] = {} if settings.production else {SimulatedSource.name: SimulatedSource(settings)}
-    return [known[name] for name in contract.sources if name in known]
-
-
-def _scratch(settings: Settings) -> Path:
-    folder = settings.data_dir / ".staging"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _extracted(
-    contract: Contract, settings: Settings, lake: Lake, delivery: Delivery, years: list[int], staging: Path
+    contract: Contract, settings: Settings, lake: Lake, obtained: dict[int, Obtained], staging: Path
 ) -> list[YearResult]:
-    targets = {year: staging / f"academic_year={year}" / PART for year in years}
+    """The years of one delivery, in one pass over its bytes."""
+    delivery = next(iter(obtained.values())).delivery
+    targets = {year: staging / f"academic_year={year}" / PART for year in obtained}
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
     archived = Archive(settings.data_dir).path(delivery.sha256)
@@ -132,12 +87,14 @@ def _extracted(
         counts = extract_raw_years(settings, contract, delivery, archived, targets)
     except IntakeError as error:
         raise dg.Failure(f"{contract.dataset}: {error}", allow_retries=False) from error
-    return [_year_result(contract, lake, delivery, year, targets[year], counts[year]) for year in years]
+    return [_year_result(contract, lake, each, y, targets[y], counts[y]) for y, each in obtained.items()]
 
 
 def _year_result(
-    contract: Contract, lake: Lake, delivery: Delivery, year: int, staged: Path, counts: RawCounts
+    contract: Contract, lake: Lake, obtained: Obtained, year: int, staged: Path, counts: RawCounts
 ) -> YearResult:
+    delivery = obtained.delivery
+
     def commit() -> None:
         lake.promote(staged, Layer.RAW, contract.dataset, year)
 
@@ -148,6 +105,7 @@ def _year_result(
             **table_metadata(staged),
             "archivo": delivery.original_name,
             "fuente": delivery.source,
+            "por_qué_esta_fuente": dg.MetadataValue.md(obtained.in_words),
             "recibido": delivery.received_at.isoformat(timespec="seconds"),
             "filas_del_año": counts.rows_in_year,
             "filas_fuera_de_ámbito": counts.out_of_scope,

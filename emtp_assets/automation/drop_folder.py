@@ -15,7 +15,7 @@ from emtp_assets.automation.impact import affected
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, Snapshot, receive, resting
 from emtp_assets.intake.resting import from_json, to_json
-from emtp_assets.keys import DROP_FOLDER
+from emtp_assets.keys import DROP_FOLDER, HANDED_OVER_TAG
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 
@@ -95,7 +95,7 @@ def run_requests(delivery: Delivery, in_force_at: datetime, lake: Lake) -> list[
             asset_selection=keys,
             tags={
                 "emtp/motivo": "entrega en la carpeta",
-                "emtp/entrega": delivery.sha256[:12],
+                HANDED_OVER_TAG: delivery.sha256[:12],
                 "emtp/archivo": delivery.original_name[:200],
             },
         )

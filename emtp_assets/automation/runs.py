@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
 from emtp_assets.automation.jobs import EVERYTHING, job_of
+from emtp_assets.automation.weekly import due_at
 from emtp_assets.contracts import DATASETS
+from emtp_assets.keys import PUBLISHED
 from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 
@@ -50,6 +52,46 @@ def run_years(
             f"Rango de años inválido: {first} a {last}. Los años posibles van de {settings.first_year} a {running}."
         )
     job = definitions.resolve_job_def(job_of(dataset) if dataset else EVERYTHING)
+    _execute(job, instance, first, last, None, "línea de comandos", say)
+
+
+def run_weekly(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    moment: datetime,
+    *,
+    say: Callable[[str], None],
+) -> None:
+    """Run now what the schedule would run at ``moment``, year after year; a year that fails stops no other.
+
+    Raises:
+        RunFailedError: nothing is due, or some year did not do its work.
+    """
+    due = due_at(moment, settings)
+    if not due:
+        raise RunFailedError("Ningún conjunto tiene todavía un año que se pueda esperar.")
+    job = definitions.resolve_job_def(EVERYTHING)
+    failed = []
+    for year, keys in due.items():
+        say(f"Año {year}: {', '.join(sorted({key.path[0] for key in keys if key != PUBLISHED}))}")
+        try:
+            _execute(job, instance, year, year, keys, "actualización semanal a mano", say)
+        except RunFailedError as failure:
+            failed.append(f"Año {year}. {failure}")
+    if failed:
+        raise RunFailedError("\n".join(failed))
+
+
+def _execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    first: int,
+    last: int,
+    selection: Sequence[dg.AssetKey] | None,
+    motive: str,
+    say: Callable[[str], None],
+) -> None:
     progress = _Progress(say)
     logger = logging.getLogger("emtp_assets")
     logger.setLevel(logging.INFO)
@@ -59,7 +101,8 @@ def run_years(
         result = job.execute_in_process(
             instance=instance,
             partition_key=str(first) if first == last else None,
-            tags={"emtp/motivo": "línea de comandos", PROCESS_TAG: str(os.getpid())}
+            asset_selection=selection,
+            tags={"emtp/motivo": motive, PROCESS_TAG: str(os.getpid())}
             | ({} if first == last else {_RANGE_START: str(first), _RANGE_END: str(last)}),
             # What the operator reads is said below; the whole log is in the UI.
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

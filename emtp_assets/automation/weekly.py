@@ -13,6 +13,7 @@ from emtp_assets.intake import Ledger
 from emtp_assets.keys import PUBLISHED
 from emtp_assets.partitions import TIMEZONE, academic_year_of
 from emtp_assets.settings import Settings
+from emtp_assets.sources.choosing import configured_systems, is_live
 
 CRON = "0 6 * * 1"
 NAME = "lunes_0600"
@@ -38,25 +39,31 @@ def weekly_schedule(settings: Settings) -> dg.ScheduleDefinition:
     )
     def weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         moment = context.scheduled_execution_time
-        ledger = Ledger(settings.data_dir)
-        due: dict[int, list[dg.AssetKey]] = {}
-        for contract in all_contracts():
-            year = newest_due(contract, moment, settings, ledger)
-            if year is not None:
-                due.setdefault(year, []).extend(chain_of(contract.dataset))
+        due = due_at(moment, settings)
         if not due:
             return dg.SkipReason("Ningún conjunto tiene todavía un año que se pueda esperar.")
         return [
             dg.RunRequest(
                 run_key=f"{NAME}:{moment.date().isoformat()}:{year}",
                 partition_key=str(year),
-                asset_selection=[*keys, PUBLISHED],
+                asset_selection=keys,
                 tags={"emtp/motivo": "programación semanal"},
             )
-            for year, keys in sorted(due.items())
+            for year, keys in due.items()
         ]
 
     return weekly
+
+
+def due_at(moment: datetime, settings: Settings) -> dict[int, list[dg.AssetKey]]:
+    """What the weekly update at a moment consists of: by academic year, earliest first, the assets to make."""
+    ledger = Ledger(settings.data_dir)
+    due: dict[int, list[dg.AssetKey]] = {}
+    for contract in all_contracts():
+        year = newest_due(contract, moment, settings, ledger)
+        if year is not None:
+            due.setdefault(year, []).extend(chain_of(contract.dataset))
+    return {year: [*due[year], PUBLISHED] for year in sorted(due)}
 
 
 def newest_due(contract: Contract, moment: datetime, settings: Settings, ledger: Ledger) -> int | None:
@@ -67,9 +74,14 @@ def newest_due(contract: Contract, moment: datetime, settings: Settings, ledger:
 
 
 def is_due(contract: Contract, year: int, moment: datetime, settings: Settings, ledger: Ledger) -> bool:
-    """Whether the year's figures can be expected: delivered already, simulated, or past their official date."""
-    if not settings.production and "simulado" in contract.sources:
+    """Whether the year's figures can be expected.
+
+    They were delivered already; or they are simulated; or their official date has passed; or, where a system is
+    asked, the day has come from which it knows the year.
+    """
+    if not settings.production and "simulado" in contract.sources and not configured_systems(settings):
         return True
     if ledger.latest(contract.dataset, year, simulated_too=False) is not None:
         return True
-    return moment.date() >= contract.available_from(year)
+    known_from = contract.live_from(year) if is_live(contract, settings) else contract.available_from(year)
+    return moment.date() >= known_from

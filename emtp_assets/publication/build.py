@@ -192,7 +192,7 @@ class SetBuilder:
         used = [part for part in parts if set(part.rows) & set(years)]
         path = self.folder / f"{table.name}.parquet"
         try:
-            write_parquet(connection, table, query, path, merged(used) if used else None)
+            write_parquet(connection, table, query, path, merged(used).without_deliveries() if used else None)
         except duckdb.BinderException as error:
             raise PublicationError(
                 f"{table.name}: a los datos anonimizados les faltan columnas: {first_line(error)}"
@@ -209,7 +209,7 @@ class SetBuilder:
         years = self._expected_years(self._base(table))
         used = [part for part in parts if set(part.rows) & set(years)]
         path = self.folder / f"{table.name}.parquet"
-        write_parquet(connection, table, query, path, merged(used) if used else None)
+        write_parquet(connection, table, query, path, merged(used).without_deliveries() if used else None)
         origins = {year: merged(p for p in used if year in p.rows).origin for year in years}
         return Expected(rows[0] if rows else 0, origins)
 

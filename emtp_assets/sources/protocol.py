@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from emtp_assets.contracts import Contract
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A whole file in the target folder, exactly as the source gave it.
+
+    ``mark`` tells this version from any other at the source (eTag; size and time; empty: none, fetch always);
+    ``described`` says where it came from, for people, without secrets or values.
+    """
+
+    path: Path
+    mark: str
+    described: str
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The source still has the version whose mark was passed to it; nothing was fetched."""
+
+    described: str
+
+
+Answer = Fetched | Unchanged | None
+"""None: the source has nothing for that dataset and year, and nothing is wrong."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing that `emtp doctor` tried on a source. ``remedy`` says what to do when it is not ``good``."""
+
+    what: str
+    good: bool
+    found: str
+    remedy: str = ""
 
 
 @runtime_checkable
@@ -14,13 +50,23 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The name under which deliveries of this source are recorded, in Spanish, as operators read it."""
+        """The name under which deliveries of this source are recorded, as contracts and operators write it."""
         ...
 
-    def fetch(self, contract: Contract, year: int, target_folder: Path) -> Path | None:
-        """Write the file for that dataset and academic year into ``target_folder`` and return its path.
+    def fetch(self, contract: Contract, year: int, target_folder: Path, *, known_mark: str | None = None) -> Answer:
+        """Write the file for that dataset and academic year into ``target_folder``.
 
-        Returns None when the source has nothing for them. The folder exists; the file's name is the source's
-        own, and what it holds is exactly what the source gave.
+        The folder exists; the file's name is the source's own. ``known_mark`` is the mark of the version that
+        was last taken in, if any.
+
+        Raises:
+            SourceFailure: it could not; a half file may be left in the folder, and is never a delivery.
+        """
+        ...
+
+    def examine(self) -> Iterator[Probe]:
+        """Try the source as far as can be without taking anything: connect, sign in, list, read one row.
+
+        Never raises; secrets are never part of a probe.
         """
         ...

@@ -85,6 +85,13 @@ class Provenance:
         """The same, for a table whose pseudonyms were made with the key of that fingerprint."""
         return replace(self, key=fingerprint, code_version=code_version())
 
+    def without_deliveries(self) -> Provenance:
+        """The same, for a file that leaves the house: which deliveries it is made of stands in ``procedencia.json``.
+
+        The same figures are thus the same bytes, whichever way the data came in.
+        """
+        return replace(self, deliveries=(), key=None)
+
     @property
     def footer(self) -> dict[str, str]:
         """As Parquet key-value metadata."""

@@ -75,3 +75,33 @@ def test_production_asks_for_the_newest_year_that_can_exist(settings: Settings) 
 def test_nothing_is_due_before_the_first_year_of_the_instance(settings: Settings) -> None:
     production = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION, first_year=2026)
     assert newest_due(contract_for("egresados"), MONDAY, production, Ledger(production.data_dir)) is None
+
+
+class TestWithALiveSystem:
+    """A replica knows the running year long before its official file is issued."""
+
+    @pytest.mark.parametrize(
+        ("dataset", "moment", "by_file", "by_replica"),
+        [
+            ("matricula", "2026-05-04", 2025, 2026),
+            ("matricula", "2026-03-09", 2025, 2025),
+            ("docentes", "2026-06-01", 2025, 2026),
+            ("establecimientos", "2026-03-16", 2025, 2026),
+            ("egresados", "2027-01-18", 2025, 2026),
+            ("titulacion", "2026-11-23", 2025, 2025),
+        ],
+    )
+    def test_it_is_due_from_the_day_that_the_contract_says(
+        self, dataset: str, moment: str, by_file: int, by_replica: int, settings: Settings
+    ) -> None:
+        at = datetime.fromisoformat(moment + "T06:00").replace(tzinfo=ZoneInfo(TIMEZONE))
+        ledger = Ledger(settings.data_dir)
+        files = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION)
+        replica = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION, sqlserver={"host": "replica"})
+        assert newest_due(contract_for(dataset), at, files, ledger) == by_file
+        assert newest_due(contract_for(dataset), at, replica, ledger) == by_replica
+
+    def test_a_demonstration_with_a_system_is_due_like_the_ministry(self, settings: Settings) -> None:
+        with_sftp = isolated_settings(data_dir=settings.data_dir, sftp={"host": "127.0.0.1"})
+        asked = requests_at(with_sftp, datetime(2026, 7, 6, 6, tzinfo=ZoneInfo(TIMEZONE)))
+        assert set(asked) == {"2025"}

@@ -39,7 +39,7 @@ def test_any_text_survives(texts: list[str]) -> None:
         write_csv(connection, TABLE, folder / "proyectos.parquet", folder / "proyectos.csv")
         expected = {"proyectos": Expected(len(texts), {2025: Origin.OFFICIAL})}
         assert problems(connection, folder, (TABLE,), expected) == []
-        read = pd.read_csv(folder / "proyectos.csv", keep_default_na=False)
+        read = pd.read_csv(folder / "proyectos.csv", keep_default_na=False, dtype={"estado": str})
     assert list(read.columns) == [column.name for column in TABLE.columns]
     # pandas takes any line ending inside quotes as it is
     assert sorted(zip(read.monto_asignado.astype(float), read.estado, strict=True)) == sorted(

@@ -6,16 +6,19 @@ projects are numbered "SIM-…" and the file's own name begins with "SIMULADO_".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from emtp_assets.contracts import Contract
 from emtp_assets.settings import Settings
+from emtp_assets.sources.protocol import Answer, Fetched, Probe, Unchanged
 from emtp_assets.sources.simulated.generator import (
     NothingToSimulateError,
     can_generate,
     file_name,
     generate,
 )
+from emtp_assets.storage.provenance import code_version
 
 __all__ = ["NothingToSimulateError", "SimulatedSource", "can_generate", "file_name", "generate"]
 
@@ -29,8 +32,16 @@ class SimulatedSource:
         self._scale = settings.simulated_scale
         self._seed = settings.simulated_seed
 
-    def fetch(self, contract: Contract, year: int, target_folder: Path) -> Path | None:
+    def fetch(self, contract: Contract, year: int, target_folder: Path, *, known_mark: str | None = None) -> Answer:
         """The simulated file, or None for a year without an official one (see `Source.fetch`)."""
         if not can_generate(contract, year):
             return None
-        return generate(contract, year, target_folder, scale=self._scale, seed=self._seed)
+        mark = f"semilla {self._seed}, escala {self._scale:g}, código {code_version()}"
+        if mark == known_mark:
+            return Unchanged(mark)
+        path = generate(contract, year, target_folder, scale=self._scale, seed=self._seed)
+        return Fetched(path, mark, f"datos simulados ({mark})")
+
+    def examine(self) -> Iterator[Probe]:
+        """Nothing to try: it is computed."""
+        yield Probe("simulador", good=True, found=f"semilla {self._seed}, escala {self._scale:g}")
