@@ -17,7 +17,13 @@ from pydantic import ValidationError
 from emtp_assets.settings import HOME, Settings
 from emtp_assets.settings.problems import problems
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plataforma de datos EMTP.")
+# Locals in a traceback could hold a secret.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Plataforma de datos EMTP.",
+)
 
 Year = Annotated[int, typer.Argument(help="Año académico (marzo a febrero), p. ej. 2025.")]
 Dataset = Annotated[str | None, typer.Option("--conjunto", help="Solo este conjunto, p. ej. matricula.")]
@@ -170,6 +176,14 @@ def doctor() -> None:
             typer.echo(f"       → {finding.remedy}")
     if not all(f.good for f in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def access_request() -> None:
+    """Escribe el script T-SQL que TI ejecuta para dar acceso a la réplica (véase docs/solicitud_acceso.md)."""
+    from emtp_assets.access import write
+
+    typer.echo(write(_settings()))
 
 
 @app.command()

@@ -87,6 +87,16 @@ class Column:
         """Whether the official record schema lists the column for that academic year."""
         return any(first <= year <= last for first, last in self.years)
 
+    def asked_for(self, *, full_access: bool) -> bool:
+        """Whether a query asks for the column.
+
+        What ends in raw is not asked for at all; names and dates of birth only with full access (privacy mode C).
+        Ley 19.628, art. 3 c as Ley 21.719 rewrites it (proportionality): only the data that the purpose needs.
+        """
+        if self.full_access_only:
+            return full_access
+        return self.treatment is not Treatment.RAW_ONLY
+
     @property
     def spellings(self) -> tuple[str, ...]:
         """Every header, upper case, under which the column may arrive; the official name first."""
