@@ -179,6 +179,38 @@ def doctor() -> None:
 
 
 @app.command()
+def test_alert() -> None:
+    """Manda un aviso de prueba por cada canal configurado, y dice cómo le fue a cada uno."""
+    from emtp_assets.alerts import send_test
+
+    for line in send_test(_settings()):
+        typer.echo(line)
+
+
+@app.command()
+def alerts(
+    close: Annotated[str | None, typer.Option("--cerrar", help="Cierra la causa con esta clave.")] = None,
+) -> None:
+    """Lista las causas de aviso vigentes, o cierra una que nada va a resolver por sí sola."""
+    from emtp_assets.alerts import Outbox
+
+    outbox = Outbox.of(_settings())
+    if close is not None:
+        if not outbox.dismiss(close, datetime.now(UTC)):
+            typer.secho(f"No hay una causa vigente con la clave {close!r}.", fg=typer.colors.RED, err=True)
+            raise typer.Exit(1)
+        typer.echo(f"Cerrada: {close}")
+        return
+    standing = outbox.standing()
+    for cause in standing:
+        typer.echo(f"{cause.alert.severity}  {cause.alert.title}")
+        typer.echo(f"    {cause.alert.cause}")
+        typer.echo(f"    Desde {cause.opened_at:%d-%m-%Y %H:%M} UTC. Clave: {cause.alert.key}")
+    if not standing:
+        typer.echo("Ninguna causa vigente.")
+
+
+@app.command()
 def access_request() -> None:
     """Escribe el script T-SQL que TI ejecuta para dar acceso a la réplica (véase docs/solicitud_acceso.md)."""
     from emtp_assets.access import write

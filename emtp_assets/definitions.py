@@ -10,6 +10,7 @@ from emtp_assets.assets.cleaned import cleaned_asset
 from emtp_assets.assets.intake import drop_folder_asset, system_assets
 from emtp_assets.assets.published import published_asset
 from emtp_assets.assets.raw import raw_asset
+from emtp_assets.automation.alerting import alert_sensor
 from emtp_assets.automation.drop_folder import drop_folder_sensor
 from emtp_assets.automation.jobs import jobs
 from emtp_assets.automation.weekly import weekly_schedule
@@ -32,7 +33,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ],
         jobs=jobs(years),
         schedules=[weekly_schedule(settings)],
-        sensors=[drop_folder_sensor(settings)],
+        sensors=[drop_folder_sensor(settings), alert_sensor(settings)],
         executor=dg.in_process_executor,
     )
 

@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.settings import Settings
+from emtp_assets.settings.secrets import holds_secret
+from emtp_assets.sources import Journal
+from emtp_assets.sources.choosing import configured_systems, every_system
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -33,7 +38,19 @@ def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which a person would mend them. Secrets are never part of one."""
     return [
         finding
-        for look in (_mode, _contracts, _folders, _space, _key, _ledger, _drop, _published)
+        for look in (
+            _mode,
+            _contracts,
+            _folders,
+            _space,
+            _key,
+            _secret_files,
+            _ledger,
+            _drop,
+            _systems,
+            _alarms,
+            _published,
+        )
         for finding in look(settings)
     ]
 
@@ -84,6 +101,58 @@ def _key(settings: Settings) -> Iterator[Finding]:
         (ValueError, RuntimeError, OSError),
         "Defina EMTP_PSEUDONYM_KEY_FILE con la ruta de un archivo que contenga la clave (32 caracteres o más).",
     )
+
+
+def _secret_files(settings: Settings) -> Iterator[Finding]:
+    """A secret that other accounts of the machine can read is none."""
+    files = list(_named_files(settings))
+    if not files:
+        return
+    open_to_others = [str(f) for f in files if f.exists() and f.stat().st_mode & 0o077]
+    missing = [str(f) for f in files if not f.exists()]
+    yield Finding(
+        "archivos de secretos",
+        not open_to_others and not missing,
+        f"{len(files)} archivos, legibles solo para la cuenta"
+        if not open_to_others and not missing
+        else "; ".join(
+            [*(f"lo leen otras cuentas: {f}" for f in open_to_others), *(f"no existe: {f}" for f in missing)]
+        ),
+        "chmod 600 sobre cada uno, con la cuenta del servicio como dueña; corrija la ruta del que falta.",
+    )
+
+
+def _named_files(settings: BaseModel) -> Iterator[Path]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _named_files(value)
+        elif isinstance(value, Path) and holds_secret(name):
+            yield value
+
+
+def _systems(settings: Settings) -> Iterator[Finding]:
+    """Each configured system tried as far as can be without taking anything."""
+    if not configured_systems(settings):
+        yield Finding("sistemas", True, "ninguno configurado: los datos entran por la carpeta de entrega", "")
+    for source in every_system(settings):
+        for probe in source.examine():
+            yield Finding(f"{source.name}: {probe.what}", probe.good, probe.found, probe.remedy)
+    journal = Journal(settings.data_dir)
+    for name in configured_systems(settings):
+        if failed := journal.failures_in_a_row(name):
+            yield Finding(
+                f"{name}: historial",
+                False,
+                f"{len(failed)} fallas seguidas; la última, {failed[0].at:%d-%m-%Y %H:%M} UTC: {failed[0].message}",
+                f"Vea la causa «{failed[0].cause}» en docs/fuentes.md.",
+            )
+
+
+def _alarms(settings: Settings) -> Iterator[Finding]:
+    from emtp_assets.alerts import probe
+
+    return (Finding(f"avisos: {found.what}", found.good, found.found, found.remedy) for found in probe(settings))
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:

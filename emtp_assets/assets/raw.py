@@ -15,7 +15,7 @@ from emtp_assets.intake import Archive, IntakeError, Ledger, RawCounts, extract_
 from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, row_change, structure
 from emtp_assets.settings import Settings
-from emtp_assets.sources.choosing import is_live
+from emtp_assets.sources.choosing import fresh_within_days
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
 from emtp_assets.storage.tables import row_count, table_metadata
@@ -28,8 +28,7 @@ def raw_asset(
 ) -> dg.AssetsDefinition:
     """``<dataset>/raw``: the newest delivery of each year, its EMTP rows, every column as text."""
     key = key_of(Layer.RAW, contract.dataset)
-    live = is_live(contract, settings)
-    fresh_for = timedelta(days=contract.fresh_within_days_live if live else contract.fresh_within_days)
+    fresh_for = timedelta(days=fresh_within_days(contract, settings))
 
     @dg.asset(
         key=key,

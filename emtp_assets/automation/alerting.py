@@ -1,4 +1,4 @@
-"""The sensor of the alarms: each minute it looks at what happened since, says what is new, and gives it to the channels.
+"""The sensor of the alarms: each minute it looks at what happened since, and gives the channels what is new.
 
 What deserves an alarm is decided in `alerts`. The weekly "all is well" is said here too and not by a schedule: a
 schedule needs a run, which would wait in the queue behind the very run that hangs, and it looks once, at nine, whether
@@ -37,7 +37,8 @@ _log = logging.getLogger(__name__)
 _FIRST_LOOK = timedelta(days=7)
 _RUNS_A_TICK = 20
 _SEND_SECONDS = 8.0
-_LATENESS_EVERY = timedelta(hours=1)
+_DATES_EVERY = timedelta(hours=1)
+_DATES_UNTIL_WELL = timedelta(minutes=5)
 
 
 def alert_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -125,7 +126,7 @@ def _read_sources(
     waiting = [a.id for a in fresh if _goes_on(status[a.run_id])]
     read_attempts(
         board,
-        journal,
+        [a for a in journal.attempts() if a.id not in waiting],
         ready,
         settings,
         failed_run=lambda run_id: (status.get(run_id) or _status(instance, run_id)) is dg.DagsterRunStatus.FAILURE,
@@ -155,14 +156,15 @@ def _goes_on(status: dg.DagsterRunStatus | None) -> bool:
 def _read_dates(
     board: Board, outbox: Outbox, journal: Journal, settings: Settings, now: datetime, *, news: bool
 ) -> dict[str, str]:
-    """What depends on the calendar and the ledger: refusals, lateness, the weekly word. Hourly, or when runs ended."""
+    """Refusals at once; lateness and the weekly word when runs ended, else hourly or until the week's is said."""
     ledger = Ledger(settings.data_dir)
     noted = outbox.progress("rechazos")
     refused = read_refusals(board, ledger, datetime.fromisoformat(noted) if noted else now - _FIRST_LOOK, settings)
     progress = {"rechazos": refused.isoformat()}
     looked = outbox.progress("fechas")
     said = outbox.progress("todo_bien")
-    if not news and looked and now - datetime.fromisoformat(looked) < _LATENESS_EVERY and said == week_of(now):
+    every = _DATES_EVERY if said == week_of(now) else _DATES_UNTIL_WELL
+    if not news and looked and now - datetime.fromisoformat(looked) < every:
         return progress
     due = _due(settings, ledger, now)
     read_lateness(board, now, due, settings, ledger, journal)

@@ -13,6 +13,7 @@ import dagster as dg
 
 from emtp_assets.automation.impact import affected
 from emtp_assets.automation.jobs import EVERYTHING
+from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, Snapshot, receive, resting
 from emtp_assets.intake.resting import from_json, to_json
 from emtp_assets.keys import DROP_FOLDER, HANDED_OVER_TAG
@@ -44,16 +45,23 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
         memory = _Memory.read(context.cursor)
         ready, seen = resting(settings.drop, memory.seen, time.time(), settings.drop_rest_seconds)
         events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = []
-        for path, outcome in _received(ready, settings):
+        taken = list(_received(ready, settings))
+        for path, outcome in taken:
             context.log.info(_sentence(path, outcome))
             if not (isinstance(outcome, Rejection) and outcome.already_reported):
                 events.append(
                     dg.AssetObservation(DROP_FOLDER, description=_sentence(path, outcome), metadata=_facts(outcome))
                 )
         # Asked of the ledger and not of what was just received: a process killed after it took a file, and
-        # before its runs were asked for, still owes them.
-        owed = Ledger(settings.data_dir).handed_over_since(memory.requested_until, source=SOURCE)
-        requests = [request for delivery, at in owed for request in run_requests(delivery, at, Lake(settings.data_dir))]
+        # before its runs were asked for, still owes them. While files of the same batch are still to be taken nothing
+        # is asked for: what one dataset counts of another is known only when both are there.
+        all_taken = len(taken) == len(ready)
+        owed = Ledger(settings.data_dir).handed_over_since(memory.requested_until, source=SOURCE) if all_taken else []
+        requests = [
+            request
+            for delivery, at in sorted(owed, key=lambda each: DATASETS.index(each[0].dataset))
+            for request in run_requests(delivery, at, Lake(settings.data_dir))
+        ]
         until = owed[-1][1] if owed else memory.requested_until
         return dg.SensorResult(
             run_requests=requests,

@@ -132,8 +132,9 @@ class Contract:
     """One dataset's contract. ``columns`` stand in the newest official order.
 
     ``sources``: in order of preference. ``fallback``: whether the next is asked when one fails. ``locations``: by
-    source, the file (``{year}`` and ``*`` stand for themselves) or resource that it is asked for. ``fresh_within_days``: how old the newest data
-    may be where files are issued once a year; ``fresh_within_days_live``: where a system is asked every week.
+    source, the file (``{year}`` and ``*`` stand for themselves) or resource that it is asked for.
+    ``fresh_within_days``: how old the newest data may be where files are issued once a year;
+    ``fresh_within_days_live``: where a system is asked every week.
     """
 
     dataset: str

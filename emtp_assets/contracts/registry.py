@@ -1,4 +1,8 @@
-"""Finds and reads the contract files. The order of ``DATASETS`` is the order in which people list them."""
+"""Finds and reads the contract files.
+
+The order of ``DATASETS`` is the one in which people list them, and in which they are made: what counts others together
+with itself comes after them.
+"""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS delivery_years (
 CREATE TABLE IF NOT EXISTS reinstatements (
     sha256 TEXT NOT NULL REFERENCES deliveries (sha256),
     at TEXT NOT NULL,
+    source TEXT NOT NULL DEFAULT 'carpeta',
     PRIMARY KEY (sha256, at)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS rejections (
@@ -142,6 +143,7 @@ class Ledger:
             with self._open() as db:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.executescript(_SCHEMA)
+                _upgrade(db)
         self.path.chmod(0o600)
 
     def record(self, delivery: Delivery) -> bool:
@@ -187,16 +189,19 @@ class Ledger:
         candidates = real or (found if simulated_too else [])
         return candidates[-1] if candidates else None
 
-    def reinstate(self, sha256: str, now: datetime) -> None:
-        """Put a delivery in force again: somebody handed over bytes that a later delivery had replaced."""
+    def reinstate(self, sha256: str, now: datetime, *, source: str) -> None:
+        """Put a delivery in force again: ``source`` handed over bytes that a later delivery had replaced."""
         with self._open() as db:
-            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?)", (sha256, _utc(now)))
+            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?, ?)", (sha256, _utc(now), source))
 
     def handed_over_since(self, after: datetime | None, *, source: str) -> list[tuple[Delivery, datetime]]:
-        """A source's deliveries that entered into force after a moment, with when, oldest first."""
+        """What a source put in force after a moment, new or known before from anyone, with when, oldest first."""
         with self._open() as db:
             rows = db.execute(
-                f"SELECT sha256, {_IN_FORCE} AS at FROM deliveries d WHERE source = ? AND at > ? ORDER BY at, rowid",
+                """SELECT sha256, max(at) AS at FROM (
+                       SELECT sha256, received_at AS at, rowid AS number FROM deliveries WHERE source = ?1
+                       UNION ALL SELECT sha256, at, 0 FROM reinstatements WHERE source = ?1)
+                   GROUP BY sha256 HAVING max(at) > ?2 ORDER BY 2, max(number)""",
                 (source, _utc(after) if after else ""),
             ).fetchall()
             return [
@@ -282,6 +287,12 @@ class Ledger:
                 yield connection
         finally:
             connection.close()
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Ledgers made before the systems were asked do not say who put a delivery in force again: it was the folder."""
+    if "source" not in {row["name"] for row in db.execute("PRAGMA table_info(reinstatements)")}:
+        db.execute("ALTER TABLE reinstatements ADD COLUMN source TEXT NOT NULL DEFAULT 'carpeta'")
 
 
 def _utc(moment: datetime) -> str:

@@ -99,7 +99,7 @@ def receive(
     news = asked is None or asked.last != delivery.sha256
     reinstated = known is not None and news and source != SIMULATED_SOURCE and not _in_force(known, ledger)
     if reinstated:
-        ledger.reinstate(delivery.sha256, now)
+        ledger.reinstate(delivery.sha256, now, source=source)
     stays = not remove(path, before, delivery, ledger)
     return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
 

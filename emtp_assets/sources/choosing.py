@@ -26,6 +26,11 @@ def is_live(contract: Contract, settings: Settings) -> bool:
     return any(name in _LIVE and name in contract.sources for name in configured_systems(settings))
 
 
+def fresh_within_days(contract: Contract, settings: Settings) -> int:
+    """How many days old a dataset's newest data may be before somebody must be told."""
+    return contract.fresh_within_days_live if is_live(contract, settings) else contract.fresh_within_days
+
+
 def configured_systems(settings: Settings) -> tuple[str, ...]:
     """The systems whose address the instance knows."""
     return tuple(name for name in SYSTEMS if getattr(settings, name).configured)

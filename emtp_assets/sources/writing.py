@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROWS_A_GROUP = 61_440
+_EXACT = pa.scalar(2.0**53)
+"""Up to here every whole number is a double of its own (IEEE 754)."""
 
 
 def write_answer(
@@ -44,16 +46,17 @@ def write_answer(
                 rows += batch.num_rows
                 waiting += batch.num_rows
                 held.append(pa.RecordBatch.from_arrays([as_text(column) for column in batch.columns], schema=schema))
-                # Row groups of one size whatever the driver's batches were: the bytes must not depend on them.
+                # Row groups of one size, each of one chunk, whatever the driver's batches were: the bytes must not
+                # depend on them.
                 while waiting >= ROWS_A_GROUP:
                     table = pa.Table.from_batches(held)
-                    writer.write_table(table.slice(0, ROWS_A_GROUP))
+                    writer.write_table(table.slice(0, ROWS_A_GROUP).combine_chunks())
                     held = table.slice(ROWS_A_GROUP).to_batches()
                     waiting -= ROWS_A_GROUP
                 if progress is not None:
                     progress(rows)
             if waiting:
-                writer.write_table(pa.Table.from_batches(held))
+                writer.write_table(pa.Table.from_batches(held).combine_chunks())
         growing.replace(target)
     finally:
         growing.unlink(missing_ok=True)
@@ -71,7 +74,13 @@ def as_text(column: pa.Array) -> pa.Array:
         return pc.call_function("strftime", [column], pc.StrftimeOptions(format="%Y-%m-%d"))
     if pa.types.is_floating(kind):
         # 3.0 and 3 are one value: what is whole is written as a whole number.
-        whole = pc.call_function("equal", [pc.call_function("floor", [column]), column])
+        whole = pc.call_function(
+            "and",
+            [
+                pc.call_function("equal", [pc.call_function("floor", [column]), column]),
+                pc.call_function("less", [pc.call_function("abs", [column]), _EXACT]),
+            ],
+        )
         integers = pc.cast(pc.cast(column, pa.int64(), safe=False), pa.string())
         return pc.call_function("if_else", [whole, integers, pc.cast(column, pa.string())])
     return pc.cast(column, pa.string())

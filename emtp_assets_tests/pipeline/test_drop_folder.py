@@ -53,6 +53,7 @@ def start(instance: Instance, result: dg.SensorResult) -> list[bool]:
             instance=instance.dagster,
             partition_key=request.partition_key,
             asset_selection=request.asset_selection,
+            tags=request.tags,
             raise_on_error=False,
         ).success
         for request in result.run_requests or []

@@ -25,6 +25,7 @@ def batches(table: pa.Table, size: int) -> list[pa.RecordBatch]:
         (pa.array([1, None, -7], pa.int32()), ["1", None, "-7"]),
         (pa.array([12345678901234567], pa.int64()), ["12345678901234567"]),
         (pa.array([1.0, 2.5, 3e15, None]), ["1", "2.5", "3000000000000000", None]),
+        (pa.array([-27.11944, 1e300, -0.5]), ["-27.11944", "1e+300", "-0.5"]),
         (pa.array([Decimal("12345678901234567890.50")], pa.decimal128(38, 2)), ["12345678901234567890.50"]),
         (pa.array([True, False, None]), ["1", "0", None]),
         (pa.array([dt.date(2009, 3, 1)]), ["2009-03-01"]),
@@ -54,9 +55,10 @@ def test_bytes_do_not_depend_on_the_batches(rows: list[tuple[int, str]], size: i
 
 
 def test_bytes_do_not_depend_on_the_batches_over_several_row_groups(tmp_path: Path) -> None:
-    table = pa.table({"n": pa.array(range(2 * ROWS_A_GROUP + 10))})
+    rows = 2 * ROWS_A_GROUP + 10
+    table = pa.table({"n": pa.array(range(rows)), "t": pa.array([f"texto {n % 9_000} Ñ" for n in range(rows)])})
     for size in (7_000, 61_440, 200_000):
-        write_answer(batches(table, size), ["N"], tmp_path / f"{size}.parquet")
+        write_answer(batches(table, size), ["N", "T"], tmp_path / f"{size}.parquet")
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
     assert pq.read_metadata(tmp_path / "7000.parquet").num_row_groups == 3
 
