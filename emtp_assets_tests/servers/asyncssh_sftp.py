@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +23,14 @@ _WRITING = FXF_WRITE | FXF_APPEND | FXF_CREAT | FXF_TRUNC
 
 @dataclass
 class Faults:
-    """What the server does wrong from now on. Times in seconds; ``cut_after`` in bytes of file served."""
+    """What the server does wrong from now on. Times in seconds; ``cut_after`` in bytes of file served; ``cuts``: how
+    often still it cuts, None for always."""
 
     silent_login: bool = False
     silent_read: bool = False
     slow: float = 0.0
     cut_after: int | None = None
+    cuts: int | None = None
     short_reads: bool = False
     promised_more: int = 0
     forbid_listing: bool = False
@@ -117,6 +121,19 @@ class AsyncsshSftp:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Inside the block the port is closed, to be served by nobody or by another; then it is served again."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        with socket.socket() as placeholder:
+            # Bound and not listening: connections are refused, and no stranger is given the port meanwhile.
+            placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            placeholder.bind(("127.0.0.1", self.port))
+            try:
+                yield
+            finally:
+                self._acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
@@ -223,7 +240,8 @@ class _Files(asyncssh.SFTPServer):
             await asyncio.sleep(60)
         if faults.slow:
             await asyncio.sleep(faults.slow)
-        if faults.cut_after is not None and seen.bytes_read >= faults.cut_after:
+        if faults.cut_after is not None and faults.cuts != 0 and seen.bytes_read >= faults.cut_after:
+            faults.cuts = None if faults.cuts is None else faults.cuts - 1
             self._link.abort()
             return b""
         seen.reads.append((self._names[file_obj], offset))

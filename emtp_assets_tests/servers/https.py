@@ -97,12 +97,14 @@ class HttpsServer:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
+        self._context = _context(certificate)
+        self._bind(0)
+
+    def _bind(self, port: int) -> None:
         # Bound but not listening: until it is started, its address is a closed door.
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self), bind_and_activate=False)
+        self._server = _Server(("127.0.0.1", port), _handler_of(self), bind_and_activate=False)
         self._server.server_bind()
-        self._server.context = context
+        self._server.context = self._context
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="https")
 
@@ -122,6 +124,9 @@ class HttpsServer:
     def stop(self) -> None:
         """Drop every connection, end every thread; more than once, or never started, does no harm."""
         self._stopping.set()
+        self._drop()
+
+    def _drop(self) -> None:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -148,6 +153,26 @@ class HttpsServer:
         """Lift every fault."""
         with self._lock:
             self.faults.clear()
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Inside the block the port is closed; then the same port is served again."""
+        port = self.port
+        self._drop()
+        self._bind(port)
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextlib.contextmanager
+    def presenting(self, certificate: Certificate) -> Iterator[None]:
+        """Inside the block the server shows another certificate than its own."""
+        self._server.context = _context(certificate)
+        try:
+            yield
+        finally:
+            self._server.context = self._context
 
     def asked(self, path: str) -> list[Request]:
         """The requests so far whose path has ``path`` in it."""
@@ -196,6 +221,12 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to report."""
+
+
+def _context(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
 
 
 def _handler_of(owner: HttpsServer) -> type[BaseHTTPRequestHandler]:

@@ -15,7 +15,12 @@ from emtp_assets.contracts import Column, Contract, LogicalType, contract_for
 from emtp_assets.sources.simulated import generate
 from emtp_assets.storage.duck import literal
 
-_NAMES = {"NOMBRES": "'NOMBRE SIMULADO'", "APELLIDO_PATERNO": "'PATERNO'", "APELLIDO_MATERNO": "'MATERNO'"}
+_ONLY_IN_VIEWS = {
+    "NOMBRES": "'NOMBRE SIMULADO'",
+    "APELLIDO_PATERNO": "'PATERNO'",
+    "APELLIDO_MATERNO": "'MATERNO'",
+    "ESTADO_MATRICULA": "'ACTIVO'",
+}
 
 
 @dataclass
@@ -91,8 +96,8 @@ class Ministry:
             name = column.sige_view or column.official
             if column.official in header:
                 yield f'{_value(column, as_date=name == "FECHA_NACIMIENTO")} AS "{name}"'
-            elif column.official in _NAMES:
-                yield f'{_NAMES[column.official]} AS "{name}"'
+            elif column.official in _ONLY_IN_VIEWS:
+                yield f'{_ONLY_IN_VIEWS[column.official]} AS "{name}"'
 
     def _header(self, connection: duckdb.DuckDBPyConnection, dataset: str, year: int) -> set[str]:
         return set(connection.sql(f"FROM {self._csv(dataset, year)} LIMIT 0").columns)

@@ -27,6 +27,7 @@ from emtp_assets_tests.servers.tds import Login, TdsServer
 NAMES = ("sqlserver", "sharepoint", "sftp", "rest")
 DATABASE = "SIGE_DataMart"
 USER = "readonly_emtp"
+_CLOSED = 1
 _PARTS: dict[str, type[BaseSettings]] = {
     "sqlserver": SqlServerSettings,
     "sharepoint": SharePointSettings,
@@ -91,7 +92,7 @@ class Systems:
         parts: dict[str, dict[str, Any]] = {
             "sqlserver": {
                 "host": "localhost",
-                "port": self.sqlserver.port,
+                "port": self.sqlserver.port or _CLOSED,
                 "name": DATABASE,
                 "user": USER,
                 "password": self.passwords["sqlserver"],
@@ -99,7 +100,7 @@ class Systems:
             "sharepoint": {**self.sharepoint.settings, "client_secret": self.passwords["sharepoint"]},
             "sftp": {
                 "host": "127.0.0.1",
-                "port": self.sftp.port,
+                "port": self.sftp.port or _CLOSED,
                 "user": USER,
                 "password": self.passwords["sftp"],
                 "known_hosts_file": self.folder / "known_hosts",

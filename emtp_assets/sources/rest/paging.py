@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _REDIRECTS = 5
 _CHUNK = 2_000
+_TELL_EVERY_SECONDS = 10.0
 _ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]*"')
 
 Row = dict[str, Any]
@@ -65,6 +67,7 @@ class Pages:
         asked: set[str] = set()
         before: list[Row] = []
         number = 1
+        told = time.monotonic()
         while url is not None:
             if url in asked:
                 raise self._repeated()
@@ -91,7 +94,8 @@ class Pages:
                     yield chunk
             walk.rows += rows
             self._note_total(page, walk)
-            if walk.pages > 1:
+            if time.monotonic() - told >= _TELL_EVERY_SECONDS:
+                told = time.monotonic()
                 _log.info("%s: página %d, %d filas hasta ahora.", resource, number, walk.rows)
             before, number = first, number + 1
             url = self._following(url, page, rows, walk, resource, year, number)

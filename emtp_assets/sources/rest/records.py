@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emtp_assets.contracts import Column, Contract, Treatment
+from emtp_assets.contracts import Contract
 from emtp_assets.settings import PrivacyMode
 from emtp_assets.sources.rest.answer import MalformedAnswer
 
@@ -33,7 +33,8 @@ class Records:
     def __init__(self, contract: Contract, mode: PrivacyMode, year: int) -> None:
         self._contract = contract
         self._year = str(year)
-        kept = [c for c in contract.columns if mode is PrivacyMode.FULL or not _personal(c)]
+        full_access = mode is PrivacyMode.FULL
+        kept = [c for c in contract.columns if c.asked_for(full_access=full_access)]
         self.names = [c.official for c in kept]
         self.came: set[str] = set()
         self.unknown: set[str] = set()
@@ -102,10 +103,6 @@ class Records:
         # A record without its year is left to intake, which says in which row.
         if any(str(value).strip() != self._year for value in set(values) - {None}):
             raise WrongYear
-
-
-def _personal(column: Column) -> bool:
-    return column.full_access_only or column.treatment is Treatment.RAW_ONLY
 
 
 def _as_text(values: list[Any], official: str) -> pa.Array:

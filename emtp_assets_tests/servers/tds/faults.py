@@ -39,6 +39,10 @@ class Faults:
     """Columns that views no longer have."""
     zero_rows: Collection[str] = ()
     """Views that have become empty; "*" for all."""
+    granted: Collection[str] = ()
+    """What every login may do besides what it was given, spelt as in `Login.permissions`."""
+    primary: bool = False
+    """The server has become the primary of its availability group, and takes changes."""
     times: int | None = None
 
     def __post_init__(self) -> None:

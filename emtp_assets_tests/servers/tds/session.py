@@ -85,8 +85,9 @@ class Session:
             return
         if not self._admit(request):
             return
-        permissions = Permissions(self._server.login(request.user))
         server = self._server
+        login = server.login(request.user)
+        permissions = Permissions(replace(login, permissions={*login.permissions, *faults.granted}))
         self._scope = Scope(
             server=server.name,
             database=server.database,
@@ -96,8 +97,8 @@ class Session:
             process_id=self._process_id,
             encrypted=self._encrypted,
             permissions=permissions,
-            updateability=server.updateability,
-            primary_replica=server.primary_replica,
+            updateability="READ_WRITE" if faults.primary else server.updateability,
+            primary_replica=1 if faults.primary else server.primary_replica,
             in_availability_group=server.in_availability_group,
         )
         with contextlib.closing(server.catalogue.cursor()) as connection:
