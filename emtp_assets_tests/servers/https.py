@@ -94,13 +94,13 @@ class HttpsServer:
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self._answer = answer
-        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._context = _context(certificate)
         self._bind(0)
 
     def _bind(self, port: int) -> None:
+        self._stopping = threading.Event()
         # Bound but not listening: until it is started, its address is a closed door.
         self._server = _Server(("127.0.0.1", port), _handler_of(self), bind_and_activate=False)
         self._server.server_bind()
@@ -124,9 +124,6 @@ class HttpsServer:
     def stop(self) -> None:
         """Drop every connection, end every thread; more than once, or never started, does no harm."""
         self._stopping.set()
-        self._drop()
-
-    def _drop(self) -> None:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -158,7 +155,7 @@ class HttpsServer:
     def closed(self) -> Iterator[None]:
         """Inside the block the port is closed; then the same port is served again."""
         port = self.port
-        self._drop()
+        self.stop()
         self._bind(port)
         try:
             yield
