@@ -10,11 +10,11 @@ import dagster as dg
 from emtp_assets.assets.intake import ways_in
 from emtp_assets.assets.obtaining import Obtained, Obtaining
 from emtp_assets.assets.settling import StepResult, YearResult, demonstration_notice, settle, years_of
-from emtp_assets.contracts import Contract
-from emtp_assets.intake import Archive, IntakeError, Ledger, RawCounts, extract_raw_years
+from emtp_assets.contracts import Column, Contract
+from emtp_assets.intake import Archive, Delivery, IntakeError, Ledger, RawCounts, extract_raw_years
 from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, row_change, structure
-from emtp_assets.settings import Settings
+from emtp_assets.settings import PrivacyMode, Settings
 from emtp_assets.sources.choosing import fresh_within_days
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
@@ -86,11 +86,17 @@ def _extracted(
         counts = extract_raw_years(settings, contract, delivery, archived, targets)
     except IntakeError as error:
         raise dg.Failure(f"{contract.dataset}: {error}", allow_retries=False) from error
-    return [_year_result(contract, lake, each, y, targets[y], counts[y]) for y, each in obtained.items()]
+    return [_year_result(contract, settings, lake, each, y, targets[y], counts[y]) for y, each in obtained.items()]
 
 
 def _year_result(
-    contract: Contract, lake: Lake, obtained: Obtained, year: int, staged: Path, counts: RawCounts
+    contract: Contract,
+    settings: Settings,
+    lake: Lake,
+    obtained: Obtained,
+    year: int,
+    staged: Path,
+    counts: RawCounts,
 ) -> YearResult:
     delivery = obtained.delivery
 
@@ -111,10 +117,23 @@ def _year_result(
             "codificación": delivery.encoding,
         },
         [
-            structure(contract, year, delivery.columns, counts.rows_in_year),
+            structure(
+                contract,
+                year,
+                delivery.columns,
+                counts.rows_in_year,
+                expected=_expected_columns(contract, year, delivery, settings),
+            ),
             *row_change(contract, year, row_count(staged), _earlier(lake, contract, staged, year)),
         ],
     )
+
+
+def _expected_columns(contract: Contract, year: int, delivery: Delivery, settings: Settings) -> list[Column]:
+    """What a file of that year officially has; of a query's answer, what the query asked for."""
+    full_access = settings.privacy_mode is PrivacyMode.FULL
+    official = contract.official_columns(year)
+    return [c for c in official if not delivery.answers_a_query or c.asked_for(full_access=full_access)]
 
 
 def _earlier(lake: Lake, contract: Contract, staged: Path, year: int) -> dict[int, int]:

@@ -19,8 +19,6 @@ from emtp_assets.intake.tabular import identifier
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import literal, session
 
-PARQUET = "parquet"
-"""The ``encoding`` under which the ledger keeps such a delivery."""
 _ASK = "Avise a quien mantiene la fuente: la consulta o el contrato de datos cambiaron."
 
 

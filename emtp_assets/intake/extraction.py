@@ -14,7 +14,6 @@ import duckdb
 import pyarrow.parquet as pq
 
 from emtp_assets.contracts import Column, Contract, read_codes
-from emtp_assets.intake.answer import PARQUET
 from emtp_assets.intake.dialect import as_plain
 from emtp_assets.intake.ledger import Delivery
 from emtp_assets.intake.problem import IntakeError
@@ -90,7 +89,7 @@ def _write(
     """Read the text once into ``folder``, then each year from there; rows written of each year."""
     stage = folder / "rows.parquet"
     with session(settings) as connection:
-        if delivery.encoding == PARQUET:
+        if delivery.answers_a_query:
             return _write_answer(connection, header, delivery, path, targets)
         plain = as_plain(path, delivery.encoding, delivery.separator, folder, quoted=delivery.quoted)
         with plain as (text, separator):

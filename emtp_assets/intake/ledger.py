@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+PARQUET = "parquet"
+"""The ``encoding`` of a query's answer, which has none of its own."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
     sha256 TEXT PRIMARY KEY,
@@ -99,6 +102,11 @@ class Delivery:
     unknown_columns: tuple[str, ...]
     simulated: bool
     code_version: str
+
+    @property
+    def answers_a_query(self) -> bool:
+        """Whether a source wrote it down of the rows it was given, rather than handed over a file."""
+        return self.encoding == PARQUET
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from os import stat_result
 from pathlib import Path
 
 from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
-from emtp_assets.intake.answer import PARQUET, inspect_answer, read_answer_header
+from emtp_assets.intake.answer import inspect_answer, read_answer_header
 from emtp_assets.intake.archive import Archive, Staged
 from emtp_assets.intake.dialect import as_utf8, encoding_of, refuse_unless_text, refuse_unless_whole
 from emtp_assets.intake.inspection import inspect
-from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
+from emtp_assets.intake.ledger import PARQUET, Delivery, Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.recognition import recognise, refuse_unless_complete
 from emtp_assets.intake.rejection import leave, put_aside

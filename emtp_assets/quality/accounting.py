@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from emtp_assets.contracts import Contract, Severity
+from emtp_assets.contracts import Column, Contract, Severity
 from emtp_assets.quality.outcome import Outcome, number
 from emtp_assets.quality.rules import spec
 from emtp_assets.storage.duck import literal
@@ -204,12 +204,18 @@ def row_change(contract: Contract, year: int, rows: int, earlier: Mapping[int, i
     )
 
 
-def structure(contract: Contract, year: int, headers: Iterable[str], rows: int = 0) -> Outcome:
-    """Whether the delivery's header has that year's official columns (by any spelling) and no unknown one."""
+def structure(
+    contract: Contract, year: int, headers: Iterable[str], rows: int = 0, *, expected: Iterable[Column] | None = None
+) -> Outcome:
+    """Whether the delivery's header has the expected columns (by any spelling) and no unknown one.
+
+    ``expected``: that year's official columns, unless told otherwise: a query does not ask for all of them.
+    """
     named = [(header, contract.column_spelled(header)) for header in headers]
     known = {column.name for _, column in named if column is not None}
     unknown = [header for header, column in named if column is None and header.strip()]
-    missing = [c.official for c in contract.official_columns(year) if c.name not in known]
+    wanted = contract.official_columns(year) if expected is None else expected
+    missing = [c.official for c in wanted if c.name not in known]
     parts = []
     if missing:
         parts.append(f"faltan {len(missing)}: {', '.join(missing[:10])}{'…' if len(missing) > 10 else ''}")

@@ -10,6 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from emtp_assets.alerts import Outbox
+from emtp_assets.automation.alerting import look
 from emtp_assets.automation.runs import RunFailedError, run_weekly
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Ledger
@@ -76,6 +78,8 @@ def test_the_same_data_are_the_same_published_bytes(
     assert all(instance.settings.data_dir.rglob("part.parquet"))
     with_rows = [file for file, content in published.items() if file.endswith(".csv") and content.count(b"\n") > 1]
     assert len(with_rows) >= 8, "the comparison must not be of empty tables"
+    look(instance.settings, instance.dagster, MONDAY)
+    assert [cause.alert.title for cause in Outbox.of(instance.settings).standing()] == []
 
 
 def test_what_was_used_and_why_is_on_the_materialization(systems: Systems, tmp_path: Path) -> None:

@@ -170,6 +170,13 @@ def test_a_changed_structure_is_told(contract: Contract) -> None:
     assert accounting.structure(contract, 2023, [n for n in official if n != "ENS"]).passed
 
 
+def test_a_query_lacks_only_what_it_asked_for(contract: Contract) -> None:
+    asked = [c for c in contract.official_columns(2025) if c.official != "FEC_NAC_ALU"]
+    headers = [c.official for c in asked]
+    assert accounting.structure(contract, 2025, headers, expected=asked).passed
+    assert not accounting.structure(contract, 2025, headers[:-1], expected=asked).passed
+
+
 def test_unreadable_values_are_counted_by_column(
     con: duckdb.DuckDBPyConnection, contract: Contract, tmp_path: Path
 ) -> None:
