@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DATABASE, LOGIN, PASSWORD = "SIGE_DataMart", "readonly_emtp", "Clave de medicion 1"
 VIEW, YEAR = "vw_sige_matricula_emtp_ano", 2025
-ROUTES = ("ours", "arrow-odbc", "mssql-python")
+ROUTES = ("ours", "ours, raw layer", "arrow-odbc", "mssql-python")
 
 # Numbers and texts as the official file has them, 18 columns, in the contract's order.
 COLUMNS = {
