@@ -203,8 +203,10 @@ def alerts(
         return
     standing = outbox.standing()
     for cause in standing:
-        typer.echo(f"{cause.alert.severity}  {cause.alert.title}")
+        about = f"{cause.alert.about}: " if cause.alert.about else ""
+        typer.echo(f"{cause.alert.severity}  {about}{cause.alert.title}")
         typer.echo(f"    {cause.alert.cause}")
+        typer.echo(f"    Qué hacer: {cause.alert.action}")
         typer.echo(f"    Desde {cause.opened_at:%d-%m-%Y %H:%M} UTC. Clave: {cause.alert.key}")
     if not standing:
         typer.echo("Ninguna causa vigente.")

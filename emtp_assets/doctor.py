@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -18,7 +19,7 @@ from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import holds_secret
 from emtp_assets.sources import Journal
-from emtp_assets.sources.choosing import configured_systems, every_system
+from emtp_assets.sources.choosing import configured_systems, source_named
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -35,24 +36,42 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Every finding, in the order in which a person would mend them. Secrets are never part of one."""
+    """Every finding, in the order in which a person would mend them. Secrets are never part of one.
+
+    Never raises: what cannot even be looked at is a finding, and the rest is looked at all the same.
+    """
     return [
         finding
-        for look in (
-            _mode,
-            _contracts,
-            _folders,
-            _space,
-            _key,
-            _secret_files,
-            _ledger,
-            _drop,
-            _systems,
-            _alarms,
-            _published,
+        for what, look in (
+            ("modo", _mode),
+            ("contratos", _contracts),
+            ("carpetas", _folders),
+            ("espacio en disco", _space),
+            ("clave de seudónimos", _key),
+            ("archivos de secretos", _secret_files),
+            ("registro de entregas", _ledger),
+            ("archivos por tomar", _drop),
+            ("sistemas", _systems),
+            ("historial de las fuentes", _history),
+            ("avisos", _alarms),
+            ("conjunto publicado", _published),
         )
-        for finding in look(settings)
+        for finding in _looked(what, look, settings)
     ]
+
+
+def _looked(what: str, look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from look(settings)
+    except Exception as error:
+        # Of an unforeseen error only the system's own words are shown, which name a file and no value.
+        shown = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.strerror else ""
+        yield Finding(
+            what,
+            False,
+            f"no se pudo revisar ({shown or type(error).__name__})",
+            "Mire primero las líneas de más arriba: suele ser el permiso de una carpeta o un archivo dañado.",
+        )
 
 
 def _mode(settings: Settings) -> Iterator[Finding]:
@@ -135,10 +154,31 @@ def _systems(settings: Settings) -> Iterator[Finding]:
     """Each configured system tried as far as can be without taking anything."""
     if not configured_systems(settings):
         yield Finding("sistemas", True, "ninguno configurado: los datos entran por la carpeta de entrega", "")
-    for source in every_system(settings):
-        for probe in source.examine():
-            yield Finding(f"{source.name}: {probe.what}", probe.good, probe.found, probe.remedy)
-    journal = Journal(settings.data_dir)
+    for name in configured_systems(settings):
+        yield from _looked(name, partial(_probed, name), settings)
+
+
+def _probed(name: str, settings: Settings) -> Iterator[Finding]:
+    return (
+        Finding(f"{name}: {probe.what}", probe.good, probe.found, probe.remedy)
+        for probe in source_named(name, settings).examine()
+    )
+
+
+def _history(settings: Settings) -> Iterator[Finding]:
+    """Systems that have failed since they last answered."""
+    if not (settings.data_dir / "sources.sqlite").is_file():
+        return
+    try:
+        journal = Journal(settings.data_dir)
+    except sqlite3.Error as error:
+        yield Finding(
+            "historial de las fuentes",
+            False,
+            str(error),
+            f"Detenga el servicio y borre {settings.data_dir / 'sources.sqlite'}: solo se pierde esa historia.",
+        )
+        return
     for name in configured_systems(settings):
         if failed := journal.failures_in_a_row(name):
             yield Finding(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -101,11 +101,13 @@ class Alert:
 
     @staticmethod
     def read(text: str) -> Alert:
+        """Also what a later version wrote, as it may be met after going back to an earlier one."""
         stored: dict[str, Any] = json.loads(text)
-        stored = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+        known = {each.name for each in fields(Alert)}
+        stored = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items() if n in known}
         stored |= {
-            "kind": Kind(stored["kind"]),
-            "severity": Severity(stored["severity"]),
+            "kind": next((kind for kind in Kind if kind.value == stored["kind"]), Kind.RUN),
+            "severity": next((each for each in Severity if each.value == stored["severity"]), Severity.WARNING),
             "page": Page.__members__.get(stored["page"], Page.FAILURES),
         }
         return Alert(**stored)

@@ -62,9 +62,13 @@ def read_channels(board: Board, outbox: Outbox, channels: Sequence[Channel]) -> 
             severity=Severity.WARNING,
             title=f"los avisos por {channel.name} no salen",
             cause=state.error,
-            action=f"{state.action} Nada se pierde: lo pendiente sale solo cuando el canal vuelve.",
+            action=(
+                f"{state.action} Lo pendiente sale solo cuando el canal vuelve. Ya corregido, compruébelo con "
+                "`emtp test-alert`."
+            ),
             page=Page.ALERTS,
-            told_apart_by=(state.error,),
+            # A network that is down says now this, now that; what a person must do is what makes it another cause.
+            told_apart_by=(state.action,),
         )
         board.stand(alert)
         standing.append(alert.key)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from emtp_assets.alerts.alert import Alert, Kind, Severity, years_in_words
 from emtp_assets.alerts.board import ANY_YEAR, Board, Waits
 from emtp_assets.alerts.evidence import Check, FailedStep, RunFacts, is_structure
+from emtp_assets.alerts.failed_sources import STRUCTURAL
 from emtp_assets.alerts.last_good import last_good_of
 from emtp_assets.alerts.manual import Page
 from emtp_assets.contracts import DATASETS
@@ -51,6 +52,26 @@ def read_run(board: Board, facts: RunFacts, settings: Settings) -> None:
         _interrupted(board, facts, settings)
 
 
+def unreadable_run(run_id: str, job: str, error: str) -> tuple[Alert, Waits]:
+    """What to say of a run whose record cannot be read, so that whether it failed is not known; until its job goes
+    well once. ``error``: an exception's name."""
+    return (
+        Alert(
+            key=f"corrida:{job}:ilegible",
+            kind=Kind.RUN,
+            severity=Severity.WARNING,
+            title="no se pudo leer cómo terminó una corrida",
+            cause=f"El registro de la corrida no tiene la forma esperada ({error}); no se sabe si falló.",
+            action="Abra la corrida en la interfaz, vea si terminó en verde y avise a quien mantiene el código.",
+            page=Page.FAILURES,
+            link=f"/runs/{run_id}",
+            told_apart_by=(error,),
+            developers=True,
+        ),
+        frozenset({(f"job:{job}", ANY_YEAR)}),
+    )
+
+
 def _failed(board: Board, dataset: str, steps: list[FailedStep], facts: RunFacts, settings: Settings) -> None:
     years = tuple(sorted({year for step in steps for year in step.years}))
     names = sorted(
@@ -72,6 +93,7 @@ def _failed(board: Board, dataset: str, steps: list[FailedStep], facts: RunFacts
             link=f"/runs/{facts.run_id}",
             # A check that fails again with other figures is the same cause; any other reason is told by its text.
             told_apart_by=(*sorted(step.step for step in steps), *(names or [reason])),
+            developers=_of_structure(reason),
         ),
         _waits({step.step: step.years for step in steps}),
     )
@@ -178,6 +200,11 @@ def _action(names: list[str], reason: str, dataset: str, years: tuple[int, ...],
         return f"Abra la corrida en la interfaz y mande su motivo a quien mantiene el código. {again}"
     tried = "El servidor la intenta de nuevo una vez, sola. " if facts.tried_again else ""
     return f"{tried}Corrija lo que dice el motivo; `emtp doctor` ayuda. {again}"
+
+
+def _of_structure(reason: str) -> bool:
+    """Whether nobody delivered because a view or file is no longer as its contract says, in `obtaining`'s words."""
+    return reason.startswith("Ninguna fuente") and any(f"({cause}, " in reason for cause in STRUCTURAL)
 
 
 def _page(names: list[str], reason: str) -> Page:

@@ -16,7 +16,8 @@ from emtp_assets.sources import Attempt, Cause, Result
 from emtp_assets.sources.asking import OF_THE_SYSTEM
 from emtp_assets.sources.choosing import SYSTEMS
 
-_STRUCTURAL = frozenset({Cause.STRUCTURE.value, Cause.MISSING_VIEW.value})
+STRUCTURAL = frozenset({Cause.STRUCTURE.value, Cause.MISSING_VIEW.value})
+"""Causes that only who maintains the contracts, or who changed the view, can mend."""
 _OF_THE_SYSTEM = frozenset(cause.value for cause in OF_THE_SYSTEM)
 _SHOWN = 6
 
@@ -40,7 +41,8 @@ def read_attempts(
     """Put on the board what the attempts since the last look mean.
 
     A source whose failure made the run fail is told by the run's own alarm, which quotes it; it has one of its own
-    when another source delivered instead, or when it has failed too often in a row.
+    when another source delivered instead, or when it has failed too often in a row. So has a changed structure: one
+    cause is told once.
 
     Args:
         history: every attempt of runs that ended, oldest first: while one goes on, another source may deliver.
@@ -51,7 +53,7 @@ def read_attempts(
         if not attempt.failed:
             board.good(_name(attempt.source, attempt.dataset))
     for attempt in _unanswered(fresh):
-        if attempt.cause in _STRUCTURAL:
+        if attempt.cause in STRUCTURAL and (_delivered_instead(history, attempt) or not failed_run(attempt.run_id)):
             _structure(board, attempt, settings)
     for source in dict.fromkeys(a.source for a in fresh if a.failed):
         _source(board, history, source, fresh, settings, failed_run)
@@ -66,7 +68,7 @@ def _source(
     failed_run: Callable[[str], bool],
 ) -> None:
     own = [a for a in history if a.source == source]
-    failing = [a for a in _unanswered(own) if a.cause not in _STRUCTURAL]
+    failing = [a for a in _unanswered(own) if a.cause not in STRUCTURAL]
     in_a_row = failures_in_a_row(own)
     escalated = in_a_row > settings.alerts.escalate_after
     standing = [_Standing(a, _delivered_instead(history, a)) for a in failing]
@@ -85,20 +87,23 @@ def _source(
 
 
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
-    """How often a source has really been asked in vain since it last answered, or since it last answered for one
-    dataset, whichever is more: a view that is gone does not keep the others from being read.
+    """In how many runs a source was asked in vain since it last answered, or since it last answered for one dataset,
+    whichever is more: a view that is gone does not keep the others from being read.
 
-    An attempt that was left out because the run knew already that the system is down does not count.
+    Runs, not questions: a bad Monday is one failure, though six datasets were asked for. An attempt that was left out
+    because the run knew already that the system is down does not count.
     """
-    whole = 0
-    by_dataset: dict[str, int] = {}
+    whole: set[str] = set()
+    by_dataset: dict[str, set[str]] = {}
     for attempt in attempts:
+        of_dataset = by_dataset.setdefault(attempt.dataset, set())
         if not attempt.failed:
-            whole = by_dataset[attempt.dataset] = 0
+            whole.clear()
+            of_dataset.clear()
         elif attempt.tries:
-            whole += 1
-            by_dataset[attempt.dataset] = by_dataset.get(attempt.dataset, 0) + 1
-    return max([whole, *by_dataset.values()])
+            whole.add(attempt.run_id)
+            of_dataset.add(attempt.run_id)
+    return max(len(whole), *(len(runs) for runs in by_dataset.values()), 0)
 
 
 def _alert(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from emtp_assets.alerts.alert import Alert, Kind, Severity
 from emtp_assets.alerts.board import Board
@@ -11,6 +12,7 @@ from emtp_assets.alerts.last_good import last_good, last_good_of, moment
 from emtp_assets.alerts.manual import Page
 from emtp_assets.contracts import Contract, all_contracts
 from emtp_assets.intake import Ledger
+from emtp_assets.partitions import TIMEZONE
 from emtp_assets.settings import Settings
 from emtp_assets.sources import Journal, Result
 from emtp_assets.sources.choosing import configured_systems, fresh_within_days
@@ -35,7 +37,8 @@ def read_lateness(
             alert := _missing(contract, due.get(contract.dataset), now, settings, ledger)
             or _old(contract, now, settings, ledger, journal)
         )
-        and not _told_by_a_run(board, alert)
+        # One that was told already stays until the data come: to end it here would tell people that they came.
+        and (alert.key in board.standing or not _told_by_a_run(board, alert, due.get(contract.dataset)))
     ]
     for alert in late:
         board.stand(alert)
@@ -44,7 +47,8 @@ def read_lateness(
 
 def _missing(contract: Contract, year: int | None, now: datetime, settings: Settings, ledger: Ledger) -> Alert | None:
     simulated = not settings.production and not configured_systems(settings)
-    if year is None or simulated or now.date() < contract.available_from(year) + GRACE:
+    today = now.astimezone(ZoneInfo(TIMEZONE)).date()
+    if year is None or simulated or today < contract.available_from(year) + GRACE:
         return None
     if ledger.latest(contract.dataset, year, simulated_too=not settings.production) is not None:
         return None
@@ -84,12 +88,16 @@ def last_confirmed(dataset: str, settings: Settings, ledger: Ledger, journal: Jo
     return max([*deliveries, *answers], default=None)
 
 
-def _told_by_a_run(board: Board, alert: Alert) -> bool:
-    """Whether a failed run of that dataset's year stands already: the same cause is not told twice."""
+def _told_by_a_run(board: Board, alert: Alert, newest: int | None) -> bool:
+    """Whether a failed run of that dataset's year stands already: the same cause is not told twice.
+
+    Old data are those of the ``newest`` year: that an earlier one could not be made again says nothing of them.
+    """
+    years = set(alert.years or (newest,))
     return any(
         cause.alert.kind in (Kind.RUN, Kind.CHECK)
         and cause.alert.dataset == alert.dataset
-        and set(alert.years) <= set(cause.alert.years)
+        and years <= set(cause.alert.years)
         for cause in board.standing.values()
     )
 

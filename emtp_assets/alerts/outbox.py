@@ -189,10 +189,13 @@ class Outbox:
         """The channel took the message: it is never given to it again, and whatever it suffered from is over."""
         with self._open() as db:
             self._end(db, posting, _ACCEPTED, now)
-            db.execute(
-                "UPDATE channels SET failures = 0, next_at = ?, error = '', action = '' WHERE name = ?",
-                (_utc(now), posting.channel),
-            )
+            self._works(db, posting.channel, now)
+
+    def works(self, channel: str, now: datetime) -> None:
+        """A person saw the channel take a trial. When all that it was owed has been given up, nothing else would ever
+        show that it is mended."""
+        with self._open() as db:
+            self._works(db, channel, now)
 
     def failed(
         self, posting: Posting, error: str, next_at: datetime, *, accepted_for: Iterable[str] = (), given_up: bool
@@ -284,6 +287,13 @@ class Outbox:
         db.executemany(
             "INSERT INTO postings VALUES (?, ?, ?, 0, ?, '', '[]', NULL)",
             [(message_id, name, _WAITING, _utc(now)) for name in channels],
+        )
+
+    @staticmethod
+    def _works(db: sqlite3.Connection, channel: str, now: datetime) -> None:
+        db.execute(
+            "UPDATE channels SET failures = 0, next_at = ?, error = '', action = '' WHERE name = ?",
+            (_utc(now), channel),
         )
 
     @staticmethod

@@ -6,7 +6,7 @@ Files that a system gave are told by `failed_sources` or by the run that asked f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from emtp_assets.alerts.alert import Alert, Kind, Severity
 from emtp_assets.alerts.board import Board
@@ -21,18 +21,31 @@ _STRUCTURAL = frozenset(
 )
 """Codes of the manual's section 6 that say: the form is not the one we know."""
 _MENDS_ITSELF = frozenset({"cambiando"})
+_SAID_AGAIN_AFTER = timedelta(days=7)
 
 
 def read_refusals(board: Board, ledger: Ledger, since: datetime, settings: Settings) -> datetime:
-    """Say each file refused after a moment, once; until when they have been said."""
-    fresh = [r for r in ledger.rejections() if r.rejected_at > since and r.source == _FOLDER]
+    """Say each file refused after a moment, once; until when they have been said.
+
+    The same bytes dropped again and again, as by a script that copies a folder, are said again only after a week
+    without them.
+    """
+    dropped = [r for r in ledger.rejections() if r.source == _FOLDER]
+    fresh = [r for r in dropped if r.rejected_at > since]
+    known = {(_file(r), r.code): r.rejected_at for r in dropped if r.rejected_at <= since}
     for rejection in _once(fresh):
-        board.say(_alert(rejection, settings))
+        before = known.get((_file(rejection), rejection.code))
+        if before is None or rejection.rejected_at - before > _SAID_AGAIN_AFTER:
+            board.say(_alert(rejection, settings))
     return max((r.rejected_at for r in fresh), default=since)
 
 
+def _file(rejection: Rejection) -> str:
+    return rejection.sha256 or rejection.original_name
+
+
 def _once(rejections: Iterable[Rejection]) -> list[Rejection]:
-    by_file = {r.sha256 or r.original_name: r for r in rejections if r.code not in _MENDS_ITSELF}
+    by_file = {_file(r): r for r in rejections if r.code not in _MENDS_ITSELF}
     return list(by_file.values())
 
 
@@ -40,7 +53,7 @@ def _alert(rejection: Rejection, settings: Settings) -> Alert:
     structural = rejection.code in _STRUCTURAL
     where = f" ({rejection.where})" if rejection.where else ""
     return Alert(
-        key=f"rechazo:{(rejection.sha256 or rejection.original_name)[:12]}",
+        key=f"rechazo:{_file(rejection)[:12]}",
         kind=Kind.STRUCTURE if structural else Kind.REFUSED_FILE,
         severity=Severity.WARNING,
         title=f"se rechazó «{rejection.original_name}»" + (": su estructura no es la conocida" if structural else ""),

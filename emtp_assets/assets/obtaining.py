@@ -20,7 +20,7 @@ from emtp_assets.intake import AlreadyKnown, Archive, Asked, Delivery, Ledger, R
 from emtp_assets.settings import Settings
 from emtp_assets.sources import Attempt, Fetched, Journal, Mark, Result, Source, Unchanged
 from emtp_assets.sources.asking import OF_THE_SYSTEM, GaveUp, ask
-from emtp_assets.sources.choosing import sources_for
+from emtp_assets.sources.choosing import SYSTEMS, sources_for
 from emtp_assets.sources.failure import Cause, Nature
 from emtp_assets.sources.simulated import SimulatedSource
 
@@ -70,8 +70,8 @@ class Obtaining:
         """The delivery of a dataset's year.
 
         A file handed over by hand stays in force until a system brings something else than what it brought the
-        last time. With systems configured, one of them must answer: yesterday's delivery is not passed off as
-        today's.
+        last time; what another system brought while this one was down, until this one answers again. With systems
+        configured, one of them must answer: yesterday's delivery is not passed off as today's.
 
         Raises:
             dagster.Failure: no source delivered; what is published stays as it was. The message says what each
@@ -89,11 +89,22 @@ class Obtaining:
             if attempt.failed and not contract.fallback:
                 break
             if answered is not None:
-                in_force = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too) or answered
+                in_force = self._in_force(contract, year, answered, source)
                 return Obtained(in_force, _reason(in_force, answered, attempts), tuple(attempts))
         if held is not None and not any(attempt.failed for attempt in attempts):
             return Obtained(held, _held(held, attempts), tuple(attempts))
         raise dg.Failure(_nobody(contract, year, held, attempts, self.settings), allow_retries=False)
+
+    def _in_force(self, contract: Contract, year: int, answered: Delivery, source: Source) -> Delivery:
+        """What rules now that ``source`` answered: the newest, but for those of systems that only stood in for it."""
+        simulated_too = not self.settings.production
+        newest = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too)
+        if newest is None or newest.sha256 == answered.sha256 or source.name not in contract.sources:
+            return newest or answered
+        after = contract.sources[contract.sources.index(source.name) + 1 :]
+        stood_in = [name for name in after if name in SYSTEMS]
+        ruling = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too, but_for=stood_in)
+        return ruling or answered
 
     def _asked(self, source: Source, contract: Contract, year: int) -> tuple[Attempt, Delivery | None]:
         """Ask one source and take in what it gives; how that ended, and the delivery if there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -84,4 +85,4 @@ def is_due(contract: Contract, year: int, moment: datetime, settings: Settings, 
     if ledger.latest(contract.dataset, year, simulated_too=False) is not None:
         return True
     known_from = contract.live_from(year) if is_live(contract, settings) else contract.available_from(year)
-    return moment.date() >= known_from
+    return moment.astimezone(ZoneInfo(TIMEZONE)).date() >= known_from

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -190,12 +190,25 @@ class Ledger:
             found = _deliveries(db, "WHERE sha256 = ?", (sha256,))
         return found[0] if found else None
 
-    def latest(self, dataset: str, year: int, *, simulated_too: bool = True) -> Delivery | None:
-        """The delivery in force for a dataset's year: the newest real one, else the newest simulated one."""
-        found = self.deliveries(dataset, year)
+    def latest(
+        self, dataset: str, year: int, *, simulated_too: bool = True, but_for: Collection[str] = ()
+    ) -> Delivery | None:
+        """The delivery in force for a dataset's year: the newest real one, else the newest simulated one.
+
+        ``but_for``: sources whose deliveries do not count, unless another source put them in force since.
+        """
+        found = [d for d in self.deliveries(dataset, year) if not but_for or self._put_by(d) not in but_for]
         real = [d for d in found if not d.simulated]
         candidates = real or (found if simulated_too else [])
         return candidates[-1] if candidates else None
+
+    def _put_by(self, delivery: Delivery) -> str:
+        """Who put a delivery in force the last time."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT source FROM reinstatements WHERE sha256 = ? ORDER BY at DESC LIMIT 1", (delivery.sha256,)
+            ).fetchone()
+        return row["source"] if row else delivery.source
 
     def reinstate(self, sha256: str, now: datetime, *, source: str) -> None:
         """Put a delivery in force again: ``source`` handed over bytes that a later delivery had replaced."""

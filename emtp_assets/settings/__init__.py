@@ -56,7 +56,14 @@ class Settings(BaseSettings):
     """Every knob of an instance. Each field is the variable ``EMTP_<FIELD>``; see `.env.example`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="EMTP_", env_file=HOME / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix="EMTP_",
+        env_file=HOME / ".env",
+        env_file_encoding="utf-8",
+        # A variable without value is one that is not given: an empty path would be the current folder.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     mode: Mode = Mode.DEMONSTRATION

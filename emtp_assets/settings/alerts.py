@@ -28,6 +28,7 @@ class AlertSettings(BaseSettings):
         env_prefix="EMTP_ALERT_",
         env_file=HOME / ".env",
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,

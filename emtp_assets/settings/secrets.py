@@ -17,7 +17,7 @@ class SecretError(ValueError):
 def secret(value: SecretStr | None, file: Path | None, variable: str) -> str | None:
     """The secret itself, from the variable or else from the file that ``<variable>_FILE`` names; None if neither.
 
-    A line end after the secret in the file is not part of it.
+    A line end after the secret in the file is not part of it, nor is the mark that Notepad puts before it.
 
     Raises:
         SecretError: the file cannot be read, or holds nothing.
@@ -27,7 +27,7 @@ def secret(value: SecretStr | None, file: Path | None, variable: str) -> str | N
     if file is None:
         return None
     try:
-        text = file.read_text(encoding="utf-8").rstrip("\r\n")
+        text = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no es texto UTF-8"
         raise SecretError(
@@ -49,7 +49,7 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
             yield value.get_secret_value()
         elif isinstance(value, Path) and holds_secret(name):
             try:
-                yield value.read_text(encoding="utf-8").strip()
+                yield value.read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError):
                 continue
 

@@ -6,12 +6,15 @@ The variables are those of the client's own document (``SIGE_DB_HOST``, ``SHAREP
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from emtp_assets.settings.home import HOME
 from emtp_assets.settings.secrets import secret
@@ -22,6 +25,7 @@ def _config(prefix: str) -> SettingsConfigDict:
         env_prefix=prefix,
         env_file=HOME / ".env",
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -30,6 +34,34 @@ def _config(prefix: str) -> SettingsConfigDict:
 
 
 Seconds = Annotated[float, Field(gt=0)]
+_HOURS = re.compile(r"(\d{2}:\d{2})-(\d{2}:\d{2})")
+
+
+def _hours(value: str) -> str:
+    found = _HOURS.fullmatch(value)
+    try:
+        first, last = (time.fromisoformat(part) for part in found.groups()) if found else (None, None)
+    except ValueError:
+        first = last = None
+    if value and first == last:
+        raise ValueError("se esperan dos horas distintas entre 00:00 y 23:59, como 22:00-07:00")
+    return value
+
+
+def _named_views(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('se espera JSON en una línea, como {"matricula": "vw_otro_nombre"}') from None
+
+
+Hours = Annotated[str, AfterValidator(_hours)]
+"""``22:00-07:00``; empty: any."""
+
+Views = Annotated[dict[str, str], NoDecode, BeforeValidator(_named_views)]
+"""``{"matricula": "vw_otro_nombre"}``."""
 
 
 class SqlServerSettings(BaseSettings):
@@ -53,11 +85,11 @@ class SqlServerSettings(BaseSettings):
 
     db_schema: str = Field("dbo", validation_alias="SIGE_DB_SCHEMA")
     # Only where IT named a view other than the contract does: {"matricula": "vw_otro_nombre"}.
-    views: dict[str, str] = Field(default_factory=dict)
+    views: Views = Field(default_factory=dict)
     # comprobar: refuse what is known not to be a replica; exigir: refuse also what cannot be known.
     replica: Literal["comprobar", "exigir", "no_comprobar"] = "comprobar"
     # Hours in which IT allows queries, Chile's time: "22:00-07:00". Empty: any.
-    hours: str = Field("", pattern=r"^$|^\d{2}:\d{2}-\d{2}:\d{2}$")
+    hours: Hours = ""
     max_rows: Annotated[int, Field(ge=1)] | None = None
     connect_timeout: Seconds = 15
     query_timeout: Seconds = 900
@@ -89,7 +121,7 @@ class SharePointSettings(BaseSettings):
     client_id: str | None = None
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
-    # PEM: the certificate registered with the Entra application, and its private key (may be one file).
+    # PEM: the certificate registered with the Entra application, and its private key (None: in the same file).
     certificate_file: Path | None = None
     private_key_file: Path | None = None
     # None: the site's default document library.
@@ -98,6 +130,13 @@ class SharePointSettings(BaseSettings):
     graph_url: str = "https://graph.microsoft.com/v1.0"
     authority_url: str = "https://login.microsoftonline.com"
     timeout: Seconds = 60
+
+    @model_validator(mode="after")
+    def _key_beside_its_certificate(self) -> SharePointSettings:
+        # A file that holds the key is a secret under whatever name: see `holds_secret`.
+        if self.private_key_file is None:
+            object.__setattr__(self, "private_key_file", self.certificate_file)
+        return self
 
     @property
     def configured(self) -> bool:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from emtp_assets.contracts import Contract
 from emtp_assets.settings import Settings
-from emtp_assets.sources.failure import Cause, SourceFailure
+from emtp_assets.sources.failure import Cause, Explanation, Nature, SourceFailure
 from emtp_assets.sources.protocol import Answer, Source
 
 _log = logging.getLogger(__name__)
+_PACKAGE = f"{Path(__file__).resolve().parent.parent}/"
 
 OF_THE_SYSTEM = frozenset(
     {
@@ -71,6 +73,7 @@ def ask(
 
     Raises:
         GaveUp: the source failed for good, or too often.
+        OSError: our own disk refused; no other source would find it better.
     """
     # tenacity costs 60 ms: only who asks a system pays.
     from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -118,7 +121,27 @@ def ask(
                 return Reply(answer, tries, time.monotonic() - began)
     except SourceFailure as failure:
         raise GaveUp(failure, tries, time.monotonic() - began) from None
+    except OSError:
+        raise
+    except Exception as error:
+        raise GaveUp(_unforeseen(source.name, error), tries, time.monotonic() - began) from None
     raise AssertionError("tenacity neither returned nor raised")
+
+
+def _unforeseen(source: str, error: Exception) -> SourceFailure:
+    """An error that the source did not sort: its place is told, and not its text, which nobody vouches for."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(_PACKAGE)]
+    place = f" en {Path(ours[-1].filename).name}, línea {ours[-1].lineno}" if ours else ""
+    return SourceFailure(
+        source,
+        Cause.ANSWER,
+        Nature.PERMANENT,
+        Explanation(
+            f"Ocurrió un error imprevisto ({type(error).__name__}{place}).",
+            "Una respuesta que la plataforma sabe leer.",
+            "Avise a quien mantiene la plataforma, con este mensaje.",
+        ),
+    )
 
 
 def _failure(state: object) -> SourceFailure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from emtp_assets.contracts import Contract
 from emtp_assets.settings import Settings
@@ -47,11 +47,6 @@ def sources_for(contract: Contract, settings: Settings) -> list[Source]:
     if not named and not settings.production and SimulatedSource.name in contract.sources:
         return [SimulatedSource(settings)]
     return [source_named(name, settings) for name in named]
-
-
-def every_system(settings: Settings) -> Iterator[Source]:
-    """Each configured system, for `emtp doctor`."""
-    return (source_named(name, settings) for name in configured_systems(settings))
 
 
 def source_named(name: str, settings: Settings) -> Source:

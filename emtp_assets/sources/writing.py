@@ -72,6 +72,8 @@ def as_text(column: pa.Array) -> pa.Array:
         return as_text(column.dictionary_decode())
     if pa.types.is_boolean(kind):
         return pc.cast(pc.cast(column, pa.int8()), pa.string())
+    if pa.types.is_decimal(kind):
+        return _without_exponent(column)
     if pa.types.is_timestamp(kind):
         return pc.call_function("strftime", [column], pc.StrftimeOptions(format="%Y-%m-%d"))
     if pa.types.is_floating(kind):
@@ -87,3 +89,13 @@ def as_text(column: pa.Array) -> pa.Array:
         integers = pc.cast(pc.cast(column, pa.int64(), safe=False), pa.string())
         return pc.call_function("if_else", [whole, integers, pc.cast(column, pa.string())])
     return pc.cast(column, pa.string())
+
+
+def _without_exponent(column: pa.Array) -> pa.Array:
+    """Arrow writes a decimal with seven zeros after its point as ``0E-7``."""
+    text = pc.cast(column, pa.string())
+    if not pc.call_function(
+        "any", [pc.call_function("match_substring", [text], pc.MatchSubstringOptions("E"))]
+    ).as_py():
+        return text
+    return pa.array([None if value is None else f"{value:f}" for value in column.to_pylist()], pa.string())

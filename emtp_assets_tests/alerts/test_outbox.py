@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from emtp_assets.alerts.alert import Alert
+from emtp_assets.alerts.alert import Alert, Kind, Severity
 from emtp_assets.alerts.board import Board
 from emtp_assets.alerts.channels import configured_channels
 from emtp_assets.alerts.delivery import deliver, read_channels
@@ -243,6 +244,12 @@ def test_a_person_may_close_what_nothing_mends(office: Office) -> None:
     assert outbox.dismiss("corrida:matricula:2025", NOW)
     assert not outbox.dismiss("corrida:matricula:2025", NOW)
     assert outbox.standing() == []
+
+
+def test_what_a_later_version_wrote_can_still_be_read() -> None:
+    written = json.loads(alarm().written) | {"de_otra_version": 1, "kind": "otra", "severity": "OTRA", "page": "OTRA"}
+    read = Alert.read(json.dumps(written))
+    assert (read.key, read.kind, read.severity) == (alarm().key, Kind.RUN, Severity.WARNING)
 
 
 def test_a_secret_never_gets_in(tmp_path: Path, mail_server: MailServer) -> None:

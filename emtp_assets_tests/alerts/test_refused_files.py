@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,12 +14,14 @@ from emtp_assets.settings import Settings
 from emtp_assets_tests.alerts.conftest import NOW
 
 
-def refuse(settings: Settings, code: str, *, source: str = "carpeta", name: str = "matricula.csv") -> None:
+def refuse(
+    settings: Settings, code: str, *, source: str = "carpeta", name: str = "matricula.csv", at: datetime = NOW
+) -> None:
     Ledger(settings.data_dir).record_rejection(
         Rejection(
             original_name=name,
             source=source,
-            rejected_at=NOW,
+            rejected_at=at,
             size_bytes=10,
             mtime_ns=1,
             sha256=None,
@@ -58,6 +60,20 @@ def test_once(settings: Settings) -> None:
     refuse(settings, "vacio")
     assert len(said(settings)) == 1
     assert said(settings, hours_before=0) == []
+
+
+def test_the_same_file_dropped_every_hour_is_no_storm(settings: Settings) -> None:
+    for hours in range(3, -1, -1):
+        refuse(settings, "vacio", at=NOW - timedelta(hours=hours))
+    assert said(settings) == []
+    refuse(settings, "columnas")
+    assert len(said(settings)) == 1, "another reason is news"
+
+
+def test_the_same_file_months_later_is_said_again(settings: Settings) -> None:
+    refuse(settings, "vacio", at=NOW - timedelta(days=60))
+    refuse(settings, "vacio")
+    assert len(said(settings)) == 1
 
 
 def test_not_what_mends_itself_nor_what_a_system_gave(settings: Settings) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from emtp_assets.alerts import Outbox, probe, send_test
+from emtp_assets.alerts.channels import configured_channels
+from emtp_assets.alerts.delivery import deliver, read_channels
 from emtp_assets_tests.alerts.conftest import NOW, alarm, board_with, instance, mailing
 from emtp_assets_tests.servers.smtp import MailServer
 from emtp_assets_tests.servers.webhook import WebhookServer
@@ -20,6 +23,26 @@ def test_a_trial_goes_through_every_channel_to_everybody(
     ]
     assert mail_server.mails[0]["Subject"] == "[EMTP] PRUEBA: aviso de prueba"
     assert len(webhook_server.received) == 1
+
+
+def test_a_trial_that_arrives_ends_the_trouble_of_a_channel_that_is_owed_nothing(
+    tmp_path: Path, mail_server: MailServer
+) -> None:
+    """All that it did not take was given up: without the trial it would be thought to fail until the next alarm."""
+    settings = instance(tmp_path, mailing(mail_server))
+    outbox, channels = Outbox.of(settings), configured_channels(settings)
+    outbox.settle(board_with(alarm()), channels=["correo"], now=NOW)
+    mail_server.fault = "refuse"
+    for hours in (0, 1, 200):
+        deliver(settings, outbox, channels, now=NOW + timedelta(hours=hours), seconds=5)
+    assert outbox.waiting() == 0
+    board = outbox.board()
+    read_channels(board, outbox, channels)
+    assert "canal:correo" in board.standing
+    mail_server.fault = ""
+    send_test(settings)
+    read_channels(board, outbox, channels)
+    assert "canal:correo" not in board.standing
 
 
 def test_a_trial_that_fails_says_why_and_what_to_do(tmp_path: Path, mail_server: MailServer) -> None:

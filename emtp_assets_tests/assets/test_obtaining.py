@@ -206,6 +206,30 @@ class TestWhatIsInForce:
         office.hand_over(versions[1])
         assert office.obtain().delivery.source == "sqlserver"
 
+    def test_what_a_stand_in_brought_rules_until_the_preferred_system_answers_again(
+        self, settings: Settings, versions: list[bytes]
+    ) -> None:
+        preferred = ScriptedSource("sqlserver", versions[0], REFUSED, versions[0])
+        office = Office(settings, preferred, ScriptedSource("sharepoint", versions[1]))
+        assert [office.obtain().delivery.source for _ in range(3)] == ["sqlserver", "sharepoint", "sqlserver"]
+
+    def test_and_a_correction_by_hand_made_before_rules_again_with_it(
+        self, settings: Settings, versions: list[bytes]
+    ) -> None:
+        preferred = ScriptedSource("sqlserver", versions[0], REFUSED, versions[0])
+        office = Office(settings, preferred, ScriptedSource("sharepoint", versions[1]))
+        office.obtain()
+        by_hand = office.hand_over(versions[2])
+        assert office.obtain().delivery.source == "sharepoint"
+        assert office.obtain().delivery.sha256 == by_hand.sha256
+
+    def test_a_stand_in_that_repeats_itself_does_not_replace_what_the_preferred_brought(
+        self, settings: Settings, versions: list[bytes]
+    ) -> None:
+        preferred = ScriptedSource("sqlserver", REFUSED, versions[0], REFUSED)
+        office = Office(settings, preferred, ScriptedSource("sharepoint", versions[1]))
+        assert [office.obtain().delivery.source for _ in range(3)] == ["sharepoint", "sqlserver", "sqlserver"]
+
     def test_a_system_that_goes_back_to_an_earlier_version_is_followed(
         self, settings: Settings, versions: list[bytes]
     ) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from emtp_assets.alerts import Kind, Notice, Outbox
 from emtp_assets.automation.alerting import NAME, alert_sensor, look
+from emtp_assets.automation.weekly import NAME as WEEKLY
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Delivery, Ledger
 from emtp_assets.partitions import TIMEZONE, academic_years
@@ -282,6 +283,27 @@ class TestRuns:
         office.run("docentes/raw", "publicacion/conjunto_publicado", year=2024)
         assert [n.event for n in office.look()] == ["resuelta"]
 
+    def test_a_run_that_cannot_be_read_silences_no_other(self, office: Office, mail_server: MailServer) -> None:
+        """Its check has a table that this version does not know."""
+
+        def of_another_version() -> Iterator[Any]:
+            key = dg.AssetKey(["matricula", "raw"])
+            table = dg.MetadataValue.table([dg.TableRecord({"otra": 1})])
+            for check in ("filas_no_bajan", "clave_unica", "estructura_conocida"):
+                yield dg.AssetCheckResult(passed=True, asset_key=key, check_name=check, metadata={"por_año": table})
+            yield dg.MaterializeResult(asset_key=key)
+
+        office.faults["matricula/raw"] = of_another_version
+        office.faults["docentes/raw"] = fails(dg.Failure("el disco falló"))
+        office.run("matricula/raw")
+        office.run("docentes/raw")
+        keys = [n.alert.key for n in office.look()]
+        assert keys == ["corrida:actualizar_todo:ilegible", "corrida:docentes:2025"]
+        assert office.look() == []
+        office.faults.clear()
+        office.run("matricula/raw", "docentes/raw")
+        assert [n.event for n in office.look()] == ["resuelta", "resuelta"]
+
 
 class TestStructure:
     def test_a_file_with_other_columns_is_told_to_developers_too(self, office: Office, mail_server: MailServer) -> None:
@@ -363,9 +385,9 @@ class TestSources:
 
 
 class TestTheWeek:
-    def publish(self, settings: Settings, at: datetime, *, without: str = "") -> None:
-        """A published set as its record tells it."""
-        years = {name: newest_year(name) for name in DATASETS}
+    def publish(self, settings: Settings, at: datetime, *, without: str = "", year: int | None = None) -> None:
+        """A published set as its record tells it; of each dataset one ``year``, or else the newest that is due."""
+        years = {name: year or newest_year(name) for name in DATASETS}
         record = {
             "conjunto": "20261123-0604",
             "generado": at.isoformat(),
@@ -443,6 +465,23 @@ class TestTheWeek:
         self.publish(production.settings, MONDAY + timedelta(days=7))
         assert self.at(production, 30, 9, 30) == ["30-11-2026; el próximo, el 07-12-2026"]
 
+    def test_a_demonstration_says_it_of_the_years_that_it_simulates_once_it_has_published(self, office: Office) -> None:
+        assert self.at(office, 23, 9) == [], "nothing is published yet"
+        self.publish(office.settings, MONDAY, year=2026)
+        assert self.at(office, 23, 10) == ["23-11-2026; el próximo, el 30-11-2026"]
+
+    @pytest.mark.usefixtures("delivered")
+    def test_nor_while_a_run_of_the_week_hangs_although_another_published(self, production: Office) -> None:
+        self.publish(production.settings, MONDAY)
+        hanging = production.dagster.create_run_for_job(
+            production.definitions.resolve_job_def("actualizar_todo"),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/schedule_name": WEEKLY, "dagster/partition": "2026"},
+        )
+        assert self.at(production, 23, 9) == self.at(production, 23, 12) == []
+        production.dagster.report_run_failed(hanging, "El servidor se detuvo en medio de la corrida.")
+        assert self.at(production, 23, 13) == [], "now its failure stands"
+
     @pytest.mark.usefixtures("delivered")
     def test_it_is_not_said_while_something_stands(self, production: Office, mail_server: MailServer) -> None:
         self.publish(production.settings, MONDAY)
@@ -479,6 +518,12 @@ class TestTheWeek:
             production.look(timedelta(hours=1))
         assert len(mail_server.mails) == 1
 
+    def test_a_late_year_whose_run_then_fails_is_not_said_to_have_come(self, production: Office) -> None:
+        production.look()
+        production.faults["docentes/raw"] = fails(dg.Failure("Ninguna fuente entregó docentes del año 2026."))
+        production.run("docentes/raw", year=2026)
+        assert [(n.event, n.alert.key) for n in production.look()] == [("nueva", "corrida:docentes:2026")]
+
     def test_a_year_whose_run_failed_is_not_told_twice(self, production: Office) -> None:
         production.faults["docentes/raw"] = fails(dg.Failure("Ninguna fuente entregó docentes del año 2026."))
         production.run("docentes/raw", year=2026)
@@ -496,6 +541,41 @@ class TestTheWeek:
         self.publish(production.settings, MONDAY)
         resolved = [n for n in production.look(timedelta(hours=2)) if n.alert.kind is Kind.LATE]
         assert {n.event for n in resolved} == {"resuelta"}
+
+    def late(self, office: Office, after: timedelta) -> list[str]:
+        office.now = MONDAY + after
+        return [n.alert.key for n in office.look() if n.alert.kind is Kind.LATE]
+
+    @pytest.mark.usefixtures("delivered")
+    def test_a_system_that_answers_every_week_and_no_longer_does_is_late_after_ten_days(
+        self, tmp_path: Path, production: Office, mail_server: MailServer
+    ) -> None:
+        production.settings = instance(
+            tmp_path,
+            mailing(mail_server),
+            mode="produccion",
+            pseudonym_key="0123456789abcdef" * 4,
+            sqlserver={"host": "sige", "password": "clave-de-prueba"},
+        )
+        self.publish(production.settings, MONDAY)
+        assert self.late(production, timedelta(days=9)) == []
+        self.publish(production.settings, MONDAY + timedelta(days=9))
+        assert self.late(production, timedelta(days=11)) == [f"atraso:{dataset}" for dataset in DATASETS], (
+            "published again, but from the same old data"
+        )
+        assert "11 días. Su contrato admite 10." in text(mail_server)
+
+    @pytest.mark.usefixtures("delivered")
+    def test_a_file_that_is_issued_once_a_year_is_not(self, production: Office) -> None:
+        self.publish(production.settings, MONDAY)
+        assert self.late(production, timedelta(days=120)) == []
+
+    @pytest.mark.usefixtures("delivered")
+    def test_an_old_year_that_failed_hides_no_old_data(self, production: Office) -> None:
+        self.publish(production.settings, MONDAY - timedelta(days=401))
+        production.faults["docentes/raw"] = fails(dg.Failure("Ninguna fuente entregó docentes del año 2014."))
+        production.run("docentes/raw", year=2014)
+        assert "atraso:docentes" in self.late(production, timedelta())
 
 
 class TestTheSensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -100,6 +100,13 @@ class TestWithALiveSystem:
         replica = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION, sqlserver={"host": "replica"})
         assert newest_due(contract_for(dataset), at, files, ledger) == by_file
         assert newest_due(contract_for(dataset), at, replica, ledger) == by_replica
+
+    def test_the_day_is_the_one_of_santiago_whatever_clock_the_moment_is_told_by(self, settings: Settings) -> None:
+        replica = isolated_settings(data_dir=settings.data_dir, mode=Mode.PRODUCTION, sqlserver={"host": "replica"})
+        contract, ledger = contract_for("matricula"), Ledger(settings.data_dir)
+        midnight = datetime.combine(contract.live_from(2026), time(), ZoneInfo(TIMEZONE)).astimezone(UTC)
+        assert newest_due(contract, midnight, replica, ledger) == 2026
+        assert newest_due(contract, midnight - timedelta(minutes=1), replica, ledger) == 2025
 
     def test_a_demonstration_with_a_system_is_due_like_the_ministry(self, settings: Settings) -> None:
         with_sftp = isolated_settings(data_dir=settings.data_dir, sftp={"host": "127.0.0.1"})

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emtp_assets.contracts import contract_for
-from emtp_assets.intake import Archive, Asked, Delivery, Ledger, Rejection, extract_raw, receive
+from emtp_assets.intake import Archive, Asked, Delivery, IntakeError, Ledger, Rejection, extract_raw, receive
 from emtp_assets.settings import Mode, Settings
 from emtp_assets.sources.simulated import generate
 from emtp_assets_tests.conftest import isolated_settings
@@ -90,6 +90,21 @@ def test_its_raw_rows_are_those_of_the_official_file(
         columns = ", ".join(f"nullif(trim(\"{c.official}\"), '')" for c in CONTRACT.columns)
         raw[name] = duckdb.sql(f"SELECT {columns}, _row FROM read_parquet('{target}') ORDER BY _row").fetchall()
     assert raw["answer"] == raw["file"]
+
+
+@pytest.mark.parametrize("where", [0.001, 0.3, 0.6, 0.999])
+def test_an_archived_answer_with_a_single_wrong_bit_is_not_extracted(
+    where: float, table: pa.Table, settings: Settings, tmp_path: Path
+) -> None:
+    delivery = taken(handed(table, tmp_path / "x"), settings)
+    assert isinstance(delivery, Delivery)
+    kept = Archive(settings.data_dir).path(delivery.sha256)
+    content = bytearray(kept.read_bytes())
+    content[int(where * len(content))] ^= 1
+    kept.chmod(0o600)
+    kept.write_bytes(content)
+    with pytest.raises(IntakeError, match="no es la que se recibió"):
+        extract_raw(settings, CONTRACT, delivery, kept, YEAR, tmp_path / "crudo.parquet")
 
 
 @pytest.mark.parametrize(

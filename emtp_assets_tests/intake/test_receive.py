@@ -47,6 +47,16 @@ def test_dropping_the_file_again_heals_a_lost_archive(instance: Instance) -> Non
     assert instance.archive.verify(delivery.sha256)
 
 
+def test_and_one_that_lost_a_bit_without_changing_its_size(instance: Instance) -> None:
+    delivery = instance.accepted(enrolment())
+    kept = instance.archive.path(delivery.sha256)
+    content = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+    assert isinstance(instance.receive(enrolment()), AlreadyKnown)
+    assert instance.archive.verify(delivery.sha256)
+
+
 @pytest.mark.parametrize("cut", [1, 2, 3, 20, 90])
 def test_a_truncated_file_is_refused_wherever_it_was_cut(instance: Instance, cut: int) -> None:
     rejection = instance.refused(enrolment(4)[:-cut])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ def main(
     if unknown := sorted(set(down or ()) - set(NAMES)):
         typer.secho(f"No existe {', '.join(unknown)}: hay {', '.join(NAMES)}.", fg=typer.colors.RED, err=True)
         raise typer.Exit(2)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     up = [name for name in NAMES if name not in (down or ())]
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -107,10 +109,18 @@ def _environment(instance: Path, systems: dict[str, str]) -> dict[str, str]:
 
 def _emtp(environment: dict[str, str], *arguments: str, must: bool = True) -> None:
     sys.stdout.flush()
+    process = subprocess.Popen([EMTP, *arguments], env=environment, cwd=HOME)
     try:
-        code = subprocess.run([EMTP, *arguments], env=environment, check=False, cwd=HOME).returncode
+        code = process.wait()
     except KeyboardInterrupt:
+        # Ctrl-C reached it too: it ends by itself.
+        process.wait()
         raise typer.Exit(0) from None
+    except SystemExit:
+        # A signal to this process alone would leave a whole Dagster behind.
+        process.terminate()
+        process.wait()
+        raise
     if code and must:
         raise typer.Exit(code)
 

@@ -25,6 +25,11 @@ class TestReading:
         file.write_text(SECRET + "\r\n")
         assert secret(None, file, "X") == SECRET
 
+    def test_nor_is_the_mark_that_notepad_puts_before_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "clave"
+        file.write_text(SECRET, encoding="utf-8-sig")
+        assert secret(None, file, "X") == SECRET
+
     def test_none_when_neither_is_given(self) -> None:
         assert secret(None, None, "X") is None
 
@@ -70,6 +75,19 @@ class TestTheClientsNames:
         )
 
 
+class TestWithoutValue:
+    """`VARIABLE=` in `.env` or handed down by a container: the same as not there."""
+
+    def test_a_variable_without_value_is_one_that_is_not_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        names = ("EMTP_DROP_DIR", "EMTP_CA_FILE", "SIGE_DB_MAX_ROWS", "SIGE_DB_VIEWS", "SHAREPOINT_LIBRARY")
+        for name in (*names, "SFTP_KEY_FILE", "EMTP_ALERT_SMTP_PASSWORD_FILE"):
+            monkeypatch.setenv(name, "")
+        settings = Settings()
+        assert settings.drop == settings.data_dir / "drop", "an empty path is the current folder"
+        assert (settings.ca_file, settings.sqlserver.max_rows, settings.sqlserver.views) == (None, None, {})
+        assert (settings.sharepoint.library, settings.sftp.key_file, settings.alerts.smtp_password_file) == (None,) * 3
+
+
 class TestMasking:
     def test_every_secret_of_the_settings_is_found(self, tmp_path: Path) -> None:
         file = tmp_path / "clave"
@@ -89,6 +107,12 @@ class TestMasking:
             "https://aviso/secreto",
         }
 
+    def test_a_certificate_file_that_holds_the_key_too_is_a_secret(self, tmp_path: Path) -> None:
+        both = tmp_path / "todo.pem"
+        both.write_text("certificado y clave\n")
+        settings = Settings.model_validate({"sharepoint": {"certificate_file": both}})
+        assert "certificado y clave" in set(secrets_of(settings))
+
     def test_a_text_loses_them_all(self) -> None:
         assert redacted(f"PWD={SECRET};", [SECRET, "Secreta"]) == "PWD=•••;"
 
@@ -101,6 +125,17 @@ class TestWhatIsWrong:
         with pytest.raises(ValidationError) as error:
             SqlServerSettings.model_validate({"port": 99999})
         assert problems(error.value)[0].startswith("SIGE_DB_PORT=99999 no sirve")
+
+    @pytest.mark.parametrize("hours", ["22:00-24:00", "22:00", "25:00-07:00", "07:00-07:00", "de noche"])
+    def test_hours_that_no_clock_shows_are_refused_before_anybody_is_asked(self, hours: str) -> None:
+        with pytest.raises(ValidationError, match="22:00-07:00"):
+            SqlServerSettings.model_validate({"hours": hours})
+
+    def test_views_that_are_no_json_are_said_by_their_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SIGE_DB_VIEWS", "vw_otro_nombre")
+        with pytest.raises(ValidationError) as error:
+            Settings()
+        assert problems(error.value)[0].startswith("SIGE_DB_VIEWS='vw_otro_nombre' no sirve")
 
     @pytest.mark.parametrize("part", [SqlServerSettings, SftpSettings])
     def test_a_secret_is_not_shown(self, part: type[SqlServerSettings]) -> None:

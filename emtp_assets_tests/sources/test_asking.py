@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from emtp_assets.contracts import contract_for
+from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.settings import Settings
-from emtp_assets.sources import Cause, Fetched, Nature
+from emtp_assets.sources import Answer, Cause, Fetched, Nature
 from emtp_assets.sources.asking import GaveUp, ask
 from emtp_assets_tests.sources.failing import ScriptedSource, failure
 
@@ -57,3 +57,29 @@ def test_a_server_that_asks_for_too_long_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_failure_says_what_happened_what_was_expected_and_what_to_do() -> None:
     assert str(failure()) == "sftp: No respondió. Se esperaba: Una respuesta. Qué hacer: Avise a TI."
+
+
+class Broken(ScriptedSource):
+    """A source with a fault of its own, in whose text is what nobody may read."""
+
+    error: Exception = KeyError("clave-secreta")
+
+    def fetch(self, contract: Contract, year: int, target_folder: Path, *, known_mark: str | None = None) -> Answer:
+        raise self.error
+
+
+def test_an_error_that_the_source_did_not_sort_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    with pytest.raises(GaveUp) as gave_up:
+        ask(Broken("sftp", None), CONTRACT, 2025, tmp_path, SETTINGS, sleep=lambda _: pytest.fail("waited"))
+    told = gave_up.value.failure
+    assert (told.cause, told.nature) == (Cause.ANSWER, Nature.PERMANENT)
+    assert "error imprevisto (KeyError en asking.py, línea" in str(told)
+    assert "clave-secreta" not in str(told)
+    assert gave_up.value.__cause__ is None
+
+
+def test_our_own_disk_is_no_fault_of_the_source(tmp_path: Path) -> None:
+    full = Broken("sftp", None)
+    full.error = OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        ask(full, CONTRACT, 2025, tmp_path, SETTINGS)

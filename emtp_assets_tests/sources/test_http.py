@@ -130,6 +130,7 @@ def test_a_date_to_wait_for_is_compared_with_the_servers_own_clock() -> None:
     assert retry_after({"retry-after": http_date(1_000_060), "date": http_date(1_000_000)}) == pytest.approx(60, abs=1)
     assert retry_after({"retry-after": http_date(-60)}) == 0
     assert retry_after({"retry-after": "pronto"}) is None
+    assert retry_after({"retry-after": "Mon, 01 Jan 2030 00:00:00 +99999999999999"}) is None
     assert retry_after({}) is None
 
 

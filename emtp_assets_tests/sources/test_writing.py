@@ -27,6 +27,10 @@ def batches(table: pa.Table, size: int) -> list[pa.RecordBatch]:
         (pa.array([1.0, 2.5, 3e15, None]), ["1", "2.5", "3000000000000000", None]),
         (pa.array([-27.11944, 1e300, -0.5]), ["-27.11944", "1e+300", "-0.5"]),
         (pa.array([Decimal("12345678901234567890.50")], pa.decimal128(38, 2)), ["12345678901234567890.50"]),
+        (
+            pa.array([Decimal("0"), Decimal("-1E-7"), Decimal("1.5"), None], pa.decimal128(18, 7)),
+            ["0.0000000", "-0.0000001", "1.5000000", None],
+        ),
         (pa.array([True, False, None]), ["1", "0", None]),
         (pa.array([dt.date(2009, 3, 1)]), ["2009-03-01"]),
         (pa.array(["Ñuñoa ", "", None]), ["Ñuñoa ", "", None]),

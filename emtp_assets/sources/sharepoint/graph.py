@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -85,13 +85,14 @@ class Graph:
         for last in (False, True):
             link = self._link(item)
             headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
-            with self._service.asked(self._http, link, headers=headers) as response:
+            downloads = self._downloads(host_of(link))
+            with downloads.asked(self._http, link, headers=headers) as response:
                 if response.status_code in _EXPIRED_LINK:
                     if last:
-                        raise self._link_refused(host_of(link))
+                        raise self._link_refused(downloads.host)
                     _log.info("El enlace de descarga de %s ya no servía; se pide otro.", file.path)
                     continue
-                yield from self._body(response, offset)
+                yield from self._body(downloads, response, offset)
                 return
 
     def site(self) -> str:
@@ -192,16 +193,23 @@ class Graph:
                 return link
         raise AssertionError
 
-    def _body(self, response: httpx.Response, offset: int) -> Iterator[bytes]:
+    def _downloads(self, host: str) -> Service:
+        """Who sends the bytes: another host than Graph's, which a firewall may bar while it lets Graph through."""
+        return replace(
+            self._service, called="el servidor de descargas de SharePoint", host=host, setting="SHAREPOINT_SITE_URL"
+        )
+
+    @staticmethod
+    def _body(downloads: Service, response: httpx.Response, offset: int) -> Iterator[bytes]:
         skip = offset
         if response.status_code == 206:
             told = _RANGE.fullmatch(response.headers.get("content-range", ""))
             if told is None or int(told[1]) != offset:
-                raise self._service.unexpected("envió otra parte del archivo que la pedida", "Desde el byte pedido.")
+                raise downloads.unexpected("envió otra parte del archivo que la pedida", "Desde el byte pedido.")
             skip = 0
         elif response.status_code != 200:
-            raise self._service.refused(response)
-        for piece in self._service.pieces(response, as_sent=True):
+            raise downloads.refused(response)
+        for piece in downloads.pieces(response, as_sent=True):
             if skip < len(piece):
                 yield piece[skip:]
             skip = max(0, skip - len(piece))

@@ -154,8 +154,8 @@ class SignIn:
         ):
             if not host_of(url):
                 raise self._unset(f"{variable} no es una dirección https://.", f"Corrija {variable}.")
-        if given.certificate_file is not None:
-            return self._certificate(given.certificate_file, given.private_key_file or given.certificate_file)
+        if given.certificate_file is not None and given.private_key_file is not None:
+            return self._certificate(given.certificate_file, given.private_key_file)
         try:
             secret = given.secret()
         except SecretError as error:
@@ -191,7 +191,11 @@ class SignIn:
                 "Revise SHAREPOINT_CERTIFICATE_FILE y SHAREPOINT_PRIVATE_KEY_FILE.",
             )
         # Given the certificate and no thumbprint, msal computes the SHA-256 one.
-        return {"private_key": private.decode("ascii"), "public_certificate": public.decode("ascii")}
+        # PEM itself is ASCII; what openssl writes around it ("Bag Attributes") may be anything.
+        return {
+            "private_key": private.decode("ascii", errors="ignore"),
+            "public_certificate": public.decode("ascii", errors="ignore"),
+        }
 
     def _refused(self, answer: dict[str, Any]) -> SourceFailure:
         codes = [code for code in answer.get("error_codes") or () if isinstance(code, int)]

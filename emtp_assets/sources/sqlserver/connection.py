@@ -40,13 +40,17 @@ _LONGEST_TEXT = 4_000
 
 @dataclass(frozen=True)
 class Asked:
-    """A query. ``view``, ``columns`` and ``filters`` are how people read it in the journal; no person's value."""
+    """A query. ``view``, ``columns`` and ``filters`` are how people read it in the journal; no person's value.
+
+    ``of_catalogue``: it asks what the login may do or the view has; the journal keeps it, and the log at DEBUG only.
+    """
 
     sql: str
     parameters: tuple[str, ...]
     view: str
     columns: tuple[str, ...]
     filters: str = ""
+    of_catalogue: bool = True
 
 
 class Session:
@@ -114,7 +118,8 @@ class Session:
     def _keep(self, asked: Asked, at: datetime, rows: int, seconds: float, outcome: str) -> None:
         place = self._place
         columns = ", ".join(asked.columns)
-        _log.info(
+        _log.log(
+            logging.DEBUG if asked.of_catalogue else logging.INFO,
             "Consulta de %s a %s/%s, vista %s, columnas [%s], filtros [%s]: %d filas en %.1f s (%s).",
             *(place.login, place.server, place.database, asked.view, columns, asked.filters, rows, seconds, outcome),
         )

@@ -5,12 +5,14 @@ Each is asked of the session that will read the rows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from emtp_assets.partitions import TIMEZONE
 from emtp_assets.settings import SqlServerSettings
 from emtp_assets.sources.failure import Cause, Explanation, Nature, SourceFailure
 from emtp_assets.sources.sqlserver.connection import Asked, Session
@@ -18,7 +20,9 @@ from emtp_assets.sources.sqlserver.errors import SOURCE, Place
 from emtp_assets.sources.sqlserver.query import object_literal
 from emtp_assets.sources.sqlserver.view import ViewName
 
-CHILE = ZoneInfo("America/Santiago")
+CHILE = ZoneInfo(TIMEZONE)
+_MOST_LOOKED_AT = 200
+_log = logging.getLogger(__name__)
 
 # First words of permissions that change data, objects or rights (Microsoft, "Permissions", database engine). EXECUTE
 # on the whole database counts: procedures write with their owner's rights.
@@ -90,16 +94,20 @@ def require_hours(db: SqlServerSettings, now: datetime) -> None:
 
 
 def require_read_only(session: Session, place: Place, views: Iterable[ViewName] = ()) -> None:
-    """See that the login can change nothing: by its roles, on the server, the database and the views.
+    """See that the login can change nothing: by its roles, on the server, the database and all that it sees in it.
+
+    A login sees the tables and views on which it has a permission, and no others (Microsoft's "Metadata visibility
+    configuration"): what it may write is among them. ``views`` are looked at even if the database does not list them.
 
     Raises:
         SourceFailure: it can, and which right makes it so; or the server did not say.
     """
     able = [f"rol {name}" for name in _roles(session)]
+    seen = dict.fromkeys([*views, *_visible(session)])
     for where, securable, kind in (
         ("el servidor", "NULL", "SERVER"),
         ("la base", "NULL", "DATABASE"),
-        *((f"la vista {view}", object_literal(view), "OBJECT") for view in views),
+        *((str(name), object_literal(name), "OBJECT") for name in seen),
     ):
         able += [f"{name} en {where}" for name in _permissions(session, securable, kind) if _writes(name)]
     if not able:
@@ -201,6 +209,22 @@ def _roles(session: Session) -> list[str]:
     names = tuple(name for _, name in tests)
     (row,) = session.rows(Asked(f"SELECT {columns}", (), "IS_ROLEMEMBER, IS_SRVROLEMEMBER", names))
     return [name for name in names if row[name] == 1]
+
+
+def _visible(session: Session) -> list[ViewName]:
+    """The tables and views that the login sees, `_MOST_LOOKED_AT` of them at most."""
+    rows = session.rows(
+        Asked(
+            f"SELECT TOP ({_MOST_LOOKED_AT}) TABLE_SCHEMA AS owner, TABLE_NAME AS name FROM INFORMATION_SCHEMA.TABLES"
+            " ORDER BY TABLE_SCHEMA, TABLE_NAME",
+            (),
+            "INFORMATION_SCHEMA.TABLES",
+            ("TABLE_SCHEMA", "TABLE_NAME"),
+        )
+    )
+    if len(rows) == _MOST_LOOKED_AT:
+        _log.warning("El login ve %d objetos o más; solo se revisaron los permisos de esos.", _MOST_LOOKED_AT)
+    return [ViewName(row["owner"], row["name"]) for row in rows]
 
 
 def _permissions(session: Session, securable: str, kind: str) -> list[str]:

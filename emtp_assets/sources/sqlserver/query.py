@@ -58,6 +58,7 @@ def select_year(contract: Contract, reading: Reading, year: int, *, max_rows: in
         str(reading.view),
         tuple(m.column.official for m in reading.asked),
         "; ".join(condition.told for condition in conditions),
+        of_catalogue=False,
     )
 
 
@@ -65,7 +66,7 @@ def select_one(reading: Reading) -> Asked:
     """A query that shows whether the view can be read, of nobody's data: the year of any one row."""
     column = bracketed(reading.year.found.name)
     sql = f"SELECT TOP (1) {column} AS {bracketed(reading.year.column.official)} FROM {reading.view.quoted}"
-    return Asked(sql, (), str(reading.view), (reading.year.column.official,), "una fila")
+    return Asked(sql, (), str(reading.view), (reading.year.column.official,), "una fila", of_catalogue=False)
 
 
 def object_literal(view: ViewName) -> str:

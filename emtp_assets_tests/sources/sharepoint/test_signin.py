@@ -62,6 +62,18 @@ def test_certificate_and_key_may_be_one_file(
     fetched(source(graph, authority, tmp_path, certificate_file=both).fetch(MATRICULA, 2025, inbox))
 
 
+def test_what_openssl_writes_around_a_pem_may_have_accents(
+    graph: GraphServer, authority: Authority, tmp_path: Path, inbox: Path, application: tuple[Path, Path]
+) -> None:
+    both = tmp_path / "exportado.pem"
+    attributes = "Bag Attributes\n    friendlyName: División de Educación\n".encode()
+    both.write_bytes(attributes + application[1].read_bytes() + attributes + application[0].read_bytes())
+    graph.registered = application[0].read_bytes()
+    asked = source(graph, authority, tmp_path, certificate_file=both)
+    assert next(asked.examine()).good
+    fetched(asked.fetch(MATRICULA, 2025, inbox))
+
+
 def test_an_expired_token_is_renewed_once(ours: SharePointSource, graph: GraphServer, inbox: Path) -> None:
     ours.fetch(MATRICULA, 2025, inbox)
     graph.expire_tokens()

@@ -23,6 +23,7 @@ VIEW = "vw_sige_matricula_emtp_ano"
 WRITERS = {
     "escritor_rol": Login("escritor_rol", PASSWORD, {"SELECT"}, database_roles={"db_datawriter"}),
     "escritor_vista": Login("escritor_vista", PASSWORD, {"SELECT", f"INSERT ON dbo.{VIEW}"}),
+    "escritor_otra": Login("escritor_otra", PASSWORD, {"SELECT", "UPDATE ON dbo.tabla_de_otros"}),
     "escritor_base": Login("escritor_base", PASSWORD, {"SELECT", "CREATE TABLE"}),
     "dueno": Login("dueno", PASSWORD, database_roles={"db_owner"}),
     "administrador": Login("administrador", PASSWORD, server_roles={"sysadmin"}),
@@ -74,6 +75,7 @@ def shared_replica(authority: Authority) -> Iterator[TdsServer]:
         {
             VIEW: View(ROWS.format(rows=COUNT), types=TYPES),
             "vw_sige_proyectos_emtp": View(proyectos, types={"MONTO_ASIGNADO": "money"}),
+            "tabla_de_otros": "SELECT 1 AS n",
         },
         logins=[Login(LOGIN, PASSWORD, {"SELECT"}), *WRITERS.values()],
         database=DATABASE,

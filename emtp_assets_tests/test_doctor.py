@@ -1,0 +1,41 @@
+"""`emtp doctor` says what is wrong and what to do, above all where it can hardly look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emtp_assets.doctor import Finding, examine
+from emtp_assets.settings import Settings
+from emtp_assets_tests.conftest import isolated_settings
+
+
+def red(settings: Settings) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(settings) if not finding.good}
+
+
+def test_a_new_instance_without_systems_can_work(settings: Settings) -> None:
+    assert set(red(settings)) <= {"espacio en disco"}
+
+
+def test_a_data_folder_that_cannot_be_used_is_a_line_and_not_the_end(tmp_path: Path) -> None:
+    taken = tmp_path / "data"
+    taken.write_text("no es una carpeta")
+    found = red(isolated_settings(data_dir=taken, drop_dir=tmp_path / "drop", sqlserver={"host": "replica"}))
+    assert str(taken) in found["carpeta de datos"].remedy
+    assert "no se pudo revisar" in found["sqlserver"].found
+    assert all(finding.remedy for finding in found.values())
+
+
+def test_a_damaged_journal_is_said_with_what_to_do(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True)
+    (settings.data_dir / "sources.sqlite").write_bytes(b"no es una base" * 100)
+    assert "sources.sqlite" in red(settings)["historial de las fuentes"].remedy
+
+
+def test_every_system_is_looked_at_though_one_cannot_be(tmp_path: Path) -> None:
+    settings = isolated_settings(
+        data_dir=tmp_path / "data", sqlserver={"host": "replica"}, rest={"url": "http://sin.cifrar"}
+    )
+    found = red(settings)
+    assert "SIGE_DB_NAME" in found["sqlserver: configuración"].found
+    assert "MINEDUC_API_URL" in found["rest: configuración"].found
