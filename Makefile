@@ -29,7 +29,7 @@ demo-sources: .venv/installed-dev
 install: .venv/installed
 
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .venv/uv: bootstrap.lock
 	@test -n "$(PYTHON)" || { echo "Se necesita Python 3.11 o 3.12 (en Debian: apt install python3 python3-venv)"; exit 1; }

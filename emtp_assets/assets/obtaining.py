@@ -140,7 +140,7 @@ class Obtaining:
                 failure = gave_up.failure
                 return noted(
                     Result.FAILED,
-                    str(failure),
+                    failure.told,
                     cause=str(failure.cause),
                     nature=str(failure.nature),
                     tries=gave_up.tries,

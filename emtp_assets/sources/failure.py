@@ -18,11 +18,12 @@ class Nature(StrEnum):
 
 
 class Cause(StrEnum):
-    """What went wrong, the same words for every source; section 7 of the manual has a row for each."""
+    """What went wrong, the same words for every source; docs/fuentes.md has a row for each."""
 
     SETTINGS = "configuracion"
     REFUSED = "conexion_rechazada"
     TIMEOUT = "tiempo_agotado"
+    SLOW = "consulta_lenta"
     CUT = "conexion_cortada"
     CERTIFICATE = "certificado"
     HOST_KEY = "clave_del_servidor"
@@ -75,6 +76,10 @@ class SourceFailure(Exception):  # noqa: N818 - it is what the run reports, not 
     def passing(self) -> bool:
         return self.nature is Nature.PASSING
 
+    @property
+    def told(self) -> str:
+        """The explanation in one line, without the source's name."""
+        return f"{self.explanation.what} Se esperaba: {self.explanation.expected} Qué hacer: {self.explanation.action}"
+
     def __str__(self) -> str:
-        told = self.explanation
-        return f"{self.source}: {told.what} Se esperaba: {told.expected} Qué hacer: {told.action}"
+        return f"{self.source}: {self.told}"

@@ -26,6 +26,7 @@ CONTRACT = contract_for(DATASET)
 
 Breaking = Callable[[Systems], AbstractContextManager[None]]
 
+
 def changed(what: str, **values: object) -> Breaking:
     """Attributes of a part of the systems (``sqlserver.faults``) have other values."""
 

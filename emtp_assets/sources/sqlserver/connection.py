@@ -103,10 +103,11 @@ class Session:
                     raise errors.unreadable_answer(place)
                 yield batch
                 if time.monotonic() - began > limit:
-                    raise errors.timed_out(place)
+                    raise errors.slow(place)
             outcome = OK
         except Error as error:
             failure = _told(str(error), place)
+            failure = errors.slow(place) if failure.cause is Cause.TIMEOUT else failure
             outcome = failure.cause.value
             raise failure from None
         except SourceFailure as failure:

@@ -129,8 +129,15 @@ _TIMEOUT = _Case(
     Cause.TIMEOUT,
     _PASSING,
     "El servidor {server} no respondió a tiempo.",
-    "Respuesta dentro de SIGE_DB_CONNECT_TIMEOUT y SIGE_DB_QUERY_TIMEOUT.",
+    "Respuesta dentro de SIGE_DB_CONNECT_TIMEOUT.",
     "Se reintenta solo. Si se repite, pregunte a TI por la carga del servidor, o aumente ese límite.",
+)
+_SLOW = _Case(
+    Cause.SLOW,
+    _PERMANENT,
+    "La consulta de {view} en {server} no terminó a tiempo. No se repite ahora, para no cargar la réplica.",
+    "Todas las filas dentro de SIGE_DB_QUERY_TIMEOUT.",
+    "Pregunte a TI por la carga a esa hora o por un índice de la vista; si ese tiempo es normal, aumente el límite.",
 )
 _CUT = _Case(
     Cause.CUT,
@@ -228,6 +235,11 @@ def refused(place: Place) -> SourceFailure:
 
 def timed_out(place: Place) -> SourceFailure:
     return _failure(_TIMEOUT, place)
+
+
+def slow(place: Place) -> SourceFailure:
+    """A query that did not end in time; a login that does not is `timed_out`."""
+    return _failure(_SLOW, place)
 
 
 def cut(place: Place) -> SourceFailure:

@@ -79,13 +79,13 @@ class TestTheConnection:
     ) -> None:
         faults.slow_after_rows, faults.slow_seconds = 30, 4.0
         settings = configure(driver=driver, query_timeout=1)
-        assert sorted_as(failure_of(SqlServerSource(settings, journal), target)) == (Cause.TIMEOUT, PASSING)
+        assert sorted_as(failure_of(SqlServerSource(settings, journal), target)) == (Cause.SLOW, PERMANENT)
 
     def test_slow_but_never_silent(self, configure: Configure, journal: Journal, faults: Faults, target: Path) -> None:
         """Each wait is shorter than the limit; together they are longer."""
         faults.slow_after_rows, faults.slow_seconds = 15, 0.6
         settings = configure(query_timeout=1, batch_rows=100)
-        assert sorted_as(failure_of(SqlServerSource(settings, journal), target)) == (Cause.TIMEOUT, PASSING)
+        assert sorted_as(failure_of(SqlServerSource(settings, journal), target)) == (Cause.SLOW, PERMANENT)
 
     def test_it_works_again_when_the_fault_has_passed(
         self, source: SqlServerSource, faults: Faults, target: Path
