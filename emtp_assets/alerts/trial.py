@@ -56,7 +56,7 @@ def probe(settings: Settings) -> Iterator[Probe]:
     """Each channel tried without telling anybody anything, then what stands and what waits. Never raises."""
     channels = configured_channels(settings)
     yield Probe(
-        "avisos",
+        "canales",
         bool(channels) or not settings.production,
         ", ".join(channel.name for channel in channels) or _NOBODY,
         _CONFIGURE,

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-import pyodbc
 import pytest
 
 from emtp_assets_tests.servers.tds import Login, TdsServer, View
@@ -130,6 +129,8 @@ def test_a_read_only_database_takes_no_changes_even_from_who_may_make_them(serve
 
 
 def test_who_may_write_can_where_the_database_allows() -> None:
+    import pyodbc
+
     with (
         TdsServer({"v": "SELECT 1 AS a"}, logins=[WRITER], updateability="READ_WRITE") as server,
         contextlib.closing(pyodbc.connect(freetds(server, WRITER, encrypt="off"), autocommit=True)) as connection,
@@ -168,6 +169,8 @@ def test_remembered_answers_are_the_same_answers() -> None:
 
 
 def test_nothing_is_left_running_when_it_stops() -> None:
+    import pyodbc
+
     before = set(threading.enumerate())
     with TdsServer({"v": "SELECT 1 AS a"}, logins=[READER]) as server:
         connection = pyodbc.connect(freetds(server, READER, encrypt="off"))
