@@ -102,7 +102,7 @@ def _execute(
             instance=instance,
             partition_key=str(first) if first == last else None,
             asset_selection=selection,
-            tags={"emtp/motivo": motive, PROCESS_TAG: str(os.getpid())}
+            tags={"emtp/motivo": motive, PROCESS_TAG: process_identity(os.getpid())}
             | ({} if first == last else {_RANGE_START: str(first), _RANGE_END: str(last)}),
             # What the operator reads is said below; the whole log is in the UI.
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -132,8 +132,24 @@ def settle_interrupted(instance: dg.DagsterInstance) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def process_identity(pid: int) -> str:
+    """A process by its number and the moment it began: after a restart its number may be another's.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    # The name, in parentheses, may hold anything; the 22nd field, the start, is the 20th after it (proc(5)).
+    fields = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return f"{pid}:{fields[19]}"
+
+
 def _alive(process: str | None) -> bool:
-    return process is not None and Path("/proc", process).exists()
+    if process is None:
+        return False
+    try:
+        return process_identity(int(process.partition(":")[0])) == process
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from emtp_assets.automation.runs import PROCESS_TAG, RunFailedError, run_years, settle_interrupted
+from emtp_assets.automation.runs import PROCESS_TAG, RunFailedError, process_identity, run_years, settle_interrupted
 from emtp_assets.definitions import build_definitions
 from emtp_assets.settings import Settings
 
@@ -17,8 +17,13 @@ def test_a_run_left_started_is_failed_so_that_the_queue_goes_on() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         dead = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED)
         done = create_run_for_test(instance, status=dg.DagsterRunStatus.SUCCESS)
-        alive = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: str(os.getpid())})
-        assert settle_interrupted(instance) == [dead.run_id]
+        mine = process_identity(os.getpid())
+        alive = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: mine})
+        # Before the restart, the number that is mine now was another's.
+        before = create_run_for_test(
+            instance, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: f"{os.getpid()}:1"}
+        )
+        assert set(settle_interrupted(instance)) == {dead.run_id, before.run_id}
         statuses = {run.run_id: run.status for run in instance.get_runs()}
         assert statuses[dead.run_id] is dg.DagsterRunStatus.FAILURE
         assert statuses[done.run_id] is dg.DagsterRunStatus.SUCCESS
