@@ -6,13 +6,11 @@ sending, and forgets nothing. Sending is `delivery`'s.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from emtp_assets.alerts.alert import Alert, Event, Kind, Notice
@@ -21,6 +19,7 @@ from emtp_assets.alerts.last_good import moment
 from emtp_assets.alerts.message import ChannelState, Message, Posting, Standing
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import redacted, secrets_of
+from emtp_assets.storage.records import RecordFile, utc_text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS causes (
@@ -69,15 +68,9 @@ class Outbox:
     """``<data>/alerts.sqlite``. Each call opens, works in one transaction and closes: processes share it."""
 
     def __init__(self, data_dir: Path, mask: Callable[[str], str] = str) -> None:
-        self.path = data_dir / "alerts.sqlite"
+        self._file = RecordFile(data_dir / "alerts.sqlite", _SCHEMA)
+        self.path = self._file.path
         self._mask = mask
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._open() as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
-        self.path.chmod(0o600)
 
     @staticmethod
     def of(settings: Settings) -> Outbox:
@@ -87,13 +80,13 @@ class Outbox:
 
     def board(self) -> Board:
         """The causes that stand."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute("SELECT key, alert, waits FROM causes WHERE closed_at IS NULL ORDER BY id").fetchall()
         return Board({row["key"]: Cause(Alert.read(row["alert"]), _waits(row["waits"])) for row in rows})
 
     def standing(self) -> list[Standing]:
         """The causes that stand, with their times, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute("SELECT * FROM causes WHERE closed_at IS NULL ORDER BY id").fetchall()
         return [
             Standing(Alert.read(r["alert"]), _moment(r["opened_at"]), _moment(r["seen_at"]), r["times"]) for r in rows
@@ -101,14 +94,16 @@ class Outbox:
 
     def progress(self, name: str) -> str | None:
         """How far something was read, as `settle` last noted it."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             row = db.execute("SELECT value FROM progress WHERE name = ?", (name,)).fetchone()
         return row["value"] if row else None
 
     def runs_read(self, since: datetime) -> set[str]:
         """Runs already read that ended after a moment."""
-        with self._open() as db:
-            return {row["run_id"] for row in db.execute("SELECT run_id FROM runs_read WHERE at > ?", (_utc(since),))}
+        with self._file.transaction() as db:
+            return {
+                row["run_id"] for row in db.execute("SELECT run_id FROM runs_read WHERE at > ?", (utc_text(since),))
+            }
 
     def settle(
         self,
@@ -127,7 +122,7 @@ class Outbox:
 
         Returns: what is new, whether or not there is a channel to tell it.
         """
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute("BEGIN IMMEDIATE")
             before = {row["key"]: row for row in db.execute("SELECT * FROM causes WHERE closed_at IS NULL")}
             self._introduce(db, channels, [row for key, row in before.items() if key in board.standing], now)
@@ -140,22 +135,22 @@ class Outbox:
             db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", (progress or {}).items())
             db.executemany(
                 "INSERT OR REPLACE INTO runs_read VALUES (?, ?)",
-                [(run_id, _utc(at)) for run_id, at in (runs_read or {}).items()],
+                [(run_id, utc_text(at)) for run_id, at in (runs_read or {}).items()],
             )
         return notices
 
     def dismiss(self, key: str, now: datetime) -> bool:
         """Close a cause that nothing will mend by itself, because a person says so; False when it does not stand."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             return bool(
                 db.execute(
-                    "UPDATE causes SET closed_at = ? WHERE key = ? AND closed_at IS NULL", (_utc(now), key)
+                    "UPDATE causes SET closed_at = ? WHERE key = ? AND closed_at IS NULL", (utc_text(now), key)
                 ).rowcount
             )
 
     def channel(self, name: str) -> ChannelState | None:
         """How a channel fares; None when it has never been used."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             row = db.execute("SELECT * FROM channels WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
@@ -163,12 +158,12 @@ class Outbox:
 
     def due(self, channel: str, now: datetime) -> list[Posting]:
         """What the channel has to be given now, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute(
                 """SELECT p.*, m.* FROM postings p JOIN messages m ON m.id = p.message_id JOIN channels c
                    ON c.name = p.channel WHERE p.channel = ?1 AND p.state = 'espera' AND p.next_at <= ?2
                    AND c.next_at <= ?2 ORDER BY m.created_at, m.rowid""",
-                (channel, _utc(now)),
+                (channel, utc_text(now)),
             ).fetchall()
         return [
             Posting(
@@ -182,19 +177,19 @@ class Outbox:
 
     def waiting(self) -> int:
         """How many postings no channel has accepted yet."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             return db.execute("SELECT count(*) FROM postings WHERE state = 'espera'").fetchone()[0]
 
     def accepted(self, posting: Posting, now: datetime) -> None:
         """The channel took the message: it is never given to it again, and whatever it suffered from is over."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             self._end(db, posting, _ACCEPTED, now)
             self._works(db, posting.channel, now)
 
     def works(self, channel: str, now: datetime) -> None:
         """A person saw the channel take a trial. When all that it was owed has been given up, nothing else would ever
         show that it is mended."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             self._works(db, channel, now)
 
     def failed(
@@ -202,22 +197,22 @@ class Outbox:
     ) -> None:
         """The channel did not take it, or not for everybody."""
         have = sorted(posting.accepted_for | set(accepted_for))
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute(
                 "UPDATE postings SET tries = tries + 1, next_at = ?, error = ?, accepted_for = ?"
                 " WHERE message_id = ? AND channel = ?",
-                (_utc(next_at), self._mask(error), json.dumps(have), posting.message.id, posting.channel),
+                (utc_text(next_at), self._mask(error), json.dumps(have), posting.message.id, posting.channel),
             )
             if given_up:
                 self._end(db, posting, _GIVEN_UP, next_at)
 
     def troubled(self, channel: str, error: str, action: str, next_at: datetime | None = None) -> None:
         """Note a failure of the channel; ``next_at``: nothing is given to it before."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute(
                 "UPDATE channels SET failures = failures + 1, next_at = coalesce(?, next_at), error = ?, action = ?"
                 " WHERE name = ?",
-                (_utc(next_at) if next_at else None, self._mask(error), self._mask(action), channel),
+                (utc_text(next_at) if next_at else None, self._mask(error), self._mask(action), channel),
             )
 
     def _introduce(
@@ -228,10 +223,10 @@ class Outbox:
         db.execute(f"DELETE FROM channels WHERE name {gone}", tuple(channels))
         db.execute(
             f"UPDATE postings SET state = '{_GIVEN_UP}', ended_at = ? WHERE state = '{_WAITING}' AND channel {gone}",
-            (_utc(now), *channels),
+            (utc_text(now), *channels),
         )
         for name in channels:
-            new = db.execute("INSERT OR IGNORE INTO channels VALUES (?, 0, ?, '', '')", (name, _utc(now))).rowcount
+            new = db.execute("INSERT OR IGNORE INTO channels VALUES (?, 0, ?, '', '')", (name, utc_text(now))).rowcount
             told = [
                 Notice(Event.STANDING, Alert.read(row["alert"]), moment(_moment(row["opened_at"]))) for row in standing
             ]
@@ -248,14 +243,14 @@ class Outbox:
             if row is None:
                 db.execute(
                     "INSERT INTO causes VALUES (NULL, ?, ?, ?, ?, ?, ?, 1, NULL)",
-                    (key, alert.fingerprint, alert.written, waits, _utc(now), _utc(now)),
+                    (key, alert.fingerprint, alert.written, waits, utc_text(now), utc_text(now)),
                 )
                 yield Notice(Event.NEW, alert, moment(now))
             elif key in board.seen:
                 db.execute(
                     "UPDATE causes SET fingerprint = ?, alert = ?, waits = ?, seen_at = ?, times = times + 1"
                     " WHERE id = ?",
-                    (alert.fingerprint, alert.written, waits, _utc(now), row["id"]),
+                    (alert.fingerprint, alert.written, waits, utc_text(now), row["id"]),
                 )
                 if alert.fingerprint != row["fingerprint"]:
                     yield Notice(Event.CHANGED, alert, moment(_moment(row["opened_at"])))
@@ -267,7 +262,7 @@ class Outbox:
     ) -> Iterator[Notice]:
         for key, row in before.items():
             if key not in board.standing:
-                db.execute("UPDATE causes SET closed_at = ? WHERE id = ?", (_utc(now), row["id"]))
+                db.execute("UPDATE causes SET closed_at = ? WHERE id = ?", (utc_text(now), row["id"]))
                 yield Notice(Event.RESOLVED, Alert.read(row["alert"]), moment(_moment(row["opened_at"])))
 
     def _write(self, db: sqlite3.Connection, notices: Sequence[Notice], channels: Sequence[str], now: datetime) -> None:
@@ -283,35 +278,25 @@ class Outbox:
         message_id = uuid.uuid4().hex
         written = json.dumps([[n.event, n.alert.written, n.since] for n in notices], ensure_ascii=False)
         developers = any(n.alert.developers for n in notices)
-        db.execute("INSERT INTO messages VALUES (?, ?, ?, ?)", (message_id, _utc(now), written, int(developers)))
+        db.execute("INSERT INTO messages VALUES (?, ?, ?, ?)", (message_id, utc_text(now), written, int(developers)))
         db.executemany(
             "INSERT INTO postings VALUES (?, ?, ?, 0, ?, '', '[]', NULL)",
-            [(message_id, name, _WAITING, _utc(now)) for name in channels],
+            [(message_id, name, _WAITING, utc_text(now)) for name in channels],
         )
 
     @staticmethod
     def _works(db: sqlite3.Connection, channel: str, now: datetime) -> None:
         db.execute(
             "UPDATE channels SET failures = 0, next_at = ?, error = '', action = '' WHERE name = ?",
-            (_utc(now), channel),
+            (utc_text(now), channel),
         )
 
     @staticmethod
     def _end(db: sqlite3.Connection, posting: Posting, state: str, now: datetime) -> None:
         db.execute(
             "UPDATE postings SET state = ?, ended_at = ? WHERE message_id = ? AND channel = ?",
-            (state, _utc(now), posting.message.id, posting.channel),
+            (state, utc_text(now), posting.message.id, posting.channel),
         )
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=30)
-        try:
-            connection.row_factory = sqlite3.Row
-            with connection:
-                yield connection
-        finally:
-            connection.close()
 
 
 def _notices(text: str) -> tuple[Notice, ...]:
@@ -324,9 +309,3 @@ def _waits(text: str) -> frozenset[tuple[str, int]]:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _utc(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("a moment without time zone cannot enter the outbox")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -5,15 +5,15 @@ Bytes are the archive's; nothing is decided here.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from emtp_assets.storage.records import RecordFile, utc_text
 
 PARQUET = "parquet"
 """The ``encoding`` of a query's answer, which has none of its own."""
@@ -143,20 +143,12 @@ class Ledger:
     """``<data>/ledger.sqlite``. Each call opens, works in one transaction and closes: processes share it."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.path = data_dir / "ledger.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite answers "locked" at once, without waiting, to a second process that makes a new file WAL.
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._open() as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
-                _upgrade(db)
-        self.path.chmod(0o600)
+        self._file = RecordFile(data_dir / "ledger.sqlite", _SCHEMA, _upgrade)
+        self.path = self._file.path
 
     def record(self, delivery: Delivery) -> bool:
         """Write a delivery down; False when its bytes were known, whose first record then stands."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             new = db.execute(
                 "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -164,7 +156,7 @@ class Ledger:
                     delivery.dataset,
                     delivery.source,
                     delivery.original_name,
-                    _utc(delivery.received_at),
+                    utc_text(delivery.received_at),
                     delivery.size_bytes,
                     delivery.rows,
                     delivery.encoding,
@@ -186,7 +178,7 @@ class Ledger:
 
     def find(self, sha256: str) -> Delivery | None:
         """The delivery of those bytes."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             found = _deliveries(db, "WHERE sha256 = ?", (sha256,))
         return found[0] if found else None
 
@@ -204,7 +196,7 @@ class Ledger:
 
     def _put_by(self, delivery: Delivery) -> str:
         """Who put a delivery in force the last time."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT source FROM reinstatements WHERE sha256 = ? ORDER BY at DESC LIMIT 1", (delivery.sha256,)
             ).fetchone()
@@ -212,18 +204,18 @@ class Ledger:
 
     def reinstate(self, sha256: str, now: datetime, *, source: str) -> None:
         """Put a delivery in force again: ``source`` handed over bytes that a later delivery had replaced."""
-        with self._open() as db:
-            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?, ?)", (sha256, _utc(now), source))
+        with self._file.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?, ?)", (sha256, utc_text(now), source))
 
     def handed_over_since(self, after: datetime | None, *, source: str) -> list[tuple[Delivery, datetime]]:
         """What a source put in force after a moment, new or known before from anyone, with when, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute(
                 """SELECT sha256, max(at) AS at FROM (
                        SELECT sha256, received_at AS at, rowid AS number FROM deliveries WHERE source = ?1
                        UNION ALL SELECT sha256, at, 0 FROM reinstatements WHERE source = ?1)
                    GROUP BY sha256 HAVING max(at) > ?2 ORDER BY 2, max(number)""",
-                (source, _utc(after) if after else ""),
+                (source, utc_text(after) if after else ""),
             ).fetchall()
             return [
                 (_deliveries(db, "WHERE sha256 = ?", (row["sha256"],))[0], datetime.fromisoformat(row["at"]))
@@ -234,16 +226,16 @@ class Ledger:
         """Deliveries in the order they entered into force, narrowed by dataset and year."""
         where = """WHERE (?1 IS NULL OR dataset = ?1) AND (?2 IS NULL OR EXISTS (
             SELECT 1 FROM delivery_years y WHERE y.sha256 = d.sha256 AND y.year = ?2))"""
-        with self._open() as db:
+        with self._file.transaction() as db:
             return _deliveries(db, where, (dataset, year))
 
     def record_rejection(self, rejection: Rejection) -> int:
         """Write a rejection down; its number."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO rejections VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    _utc(rejection.rejected_at),
+                    utc_text(rejection.rejected_at),
                     rejection.source,
                     rejection.original_name,
                     rejection.size_bytes,
@@ -262,18 +254,18 @@ class Ledger:
 
     def amend_rejection(self, number: int, moved_to: Path | None) -> None:
         """Say where the refused file really came to lie."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             moved = str(moved_to) if moved_to else None
             db.execute("UPDATE rejections SET moved_to = ? WHERE id = ?", (moved, number))
 
     def rejections(self) -> list[Rejection]:
         """Every rejection, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             return [_rejection(row) for row in db.execute("SELECT * FROM rejections ORDER BY id")]
 
     def standing_rejection(self, name: str, size: int, mtime_ns: int) -> Rejection | None:
         """The rejection of a file that could not be moved and still is as it was then."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT * FROM rejections WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ?"
                 " AND moved_to IS NULL ORDER BY id DESC LIMIT 1",
@@ -283,12 +275,12 @@ class Ledger:
 
     def leave_behind(self, name: str, size: int, mtime_ns: int, sha256: str) -> None:
         """Note that an accepted file could not be removed from the drop folder."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO left_behind VALUES (?, ?, ?, ?)", (name, size, mtime_ns, sha256))
 
     def left_behind(self, name: str, size: int, mtime_ns: int) -> Delivery | None:
         """The delivery of an accepted file that could not be removed and still is as it was then."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             found = _deliveries(
                 db,
                 "WHERE sha256 = (SELECT sha256 FROM left_behind"
@@ -297,29 +289,11 @@ class Ledger:
             )
         return found[0] if found else None
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=30)
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
-
 
 def _upgrade(db: sqlite3.Connection) -> None:
     """Ledgers made before the systems were asked do not say who put a delivery in force again: it was the folder."""
     if "source" not in {row["name"] for row in db.execute("PRAGMA table_info(reinstatements)")}:
         db.execute("ALTER TABLE reinstatements ADD COLUMN source TEXT NOT NULL DEFAULT 'carpeta'")
-
-
-def _utc(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("a moment without time zone cannot enter the ledger")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _deliveries(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Delivery]:

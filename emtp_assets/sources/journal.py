@@ -6,15 +6,14 @@ Deliveries themselves are the ledger's. Never a secret nor a person's value in h
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from emtp_assets.storage.records import RecordFile, utc_text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS marks (
@@ -114,18 +113,12 @@ class Journal:
     """``<data>/sources.sqlite``. Each call opens, works in one transaction and closes: processes share it."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.path = data_dir / "sources.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._open() as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
-        self.path.chmod(0o600)
+        self._file = RecordFile(data_dir / "sources.sqlite", _SCHEMA)
+        self.path = self._file.path
 
     def mark(self, source: str, dataset: str, year: int) -> Mark | None:
         """The version last taken in from that source."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT mark, sha256 FROM marks WHERE source = ? AND dataset = ? AND year = ?", (source, dataset, year)
             ).fetchone()
@@ -133,22 +126,22 @@ class Journal:
 
     def remember(self, source: str, dataset: str, year: int, mark: Mark, now: datetime) -> None:
         """Note the version taken in; only after its delivery is in the ledger, so that a crash fetches it again."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
-                (source, dataset, year, mark.mark, mark.sha256, _utc(now)),
+                (source, dataset, year, mark.mark, mark.sha256, utc_text(now)),
             )
 
     def attempted(self, attempt: Attempt) -> None:
         """Write down how asking a source ended."""
-        row = {**asdict(attempt), "at": _utc(attempt.at), "result": attempt.result.value}
+        row = {**asdict(attempt), "at": utc_text(attempt.at), "result": attempt.result.value}
         del row["id"]
-        with self._open() as db:
+        with self._file.transaction() as db:
             db.execute(f"INSERT INTO attempts ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})", row)
 
     def attempts(self, *, after: int = 0, source: str | None = None) -> list[Attempt]:
         """Attempts with a number above ``after``, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute(
                 "SELECT * FROM attempts WHERE id > ?1 AND (?2 IS NULL OR source = ?2) ORDER BY id", (after, source)
             ).fetchall()
@@ -156,7 +149,7 @@ class Journal:
 
     def attempts_of_run(self, run_id: str) -> list[Attempt]:
         """What was asked in a run, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute("SELECT * FROM attempts WHERE run_id = ? ORDER BY id", (run_id,)).fetchall()
         return [_attempt(row) for row in rows]
 
@@ -165,7 +158,7 @@ class Journal:
 
         What was not really asked (``tries`` 0, its system being down already in that run) is not counted.
         """
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute(
                 """SELECT * FROM attempts WHERE source = ?1 AND result IN ('falló', 'archivo rechazado') AND id >
                    coalesce((SELECT max(id) FROM attempts WHERE source = ?1
@@ -177,25 +170,15 @@ class Journal:
 
     def queried(self, query: Query) -> None:
         """Write down a query that was executed, whatever its end."""
-        row = {**asdict(query), "at": _utc(query.at)}
-        with self._open() as db:
+        row = {**asdict(query), "at": utc_text(query.at)}
+        with self._file.transaction() as db:
             db.execute(f"INSERT INTO queries ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})", row)
 
     def queries(self) -> list[Query]:
         """Every query executed, oldest first."""
-        with self._open() as db:
+        with self._file.transaction() as db:
             rows = db.execute("SELECT * FROM queries ORDER BY id").fetchall()
         return [_query(row) for row in rows]
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=30)
-        try:
-            connection.row_factory = sqlite3.Row
-            with connection:
-                yield connection
-        finally:
-            connection.close()
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:
@@ -210,9 +193,3 @@ def _query(row: sqlite3.Row) -> Query:
     del fields["id"]
     fields["at"] = datetime.fromisoformat(fields["at"])
     return Query(**fields)
-
-
-def _utc(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("a moment without time zone cannot enter the journal")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
