@@ -124,7 +124,8 @@ def _key(settings: Settings) -> Iterator[Finding]:
 
 def _secret_files(settings: Settings) -> Iterator[Finding]:
     """A secret that other accounts of the machine can read is none."""
-    files = list(_named_files(settings))
+    dotenv = type(settings).model_config.get("env_file")
+    files = [*_named_files(settings), *([dotenv] if isinstance(dotenv, Path) and dotenv.exists() else [])]
     if not files:
         return
     open_to_others = [str(f) for f in files if f.exists() and f.stat().st_mode & 0o077]

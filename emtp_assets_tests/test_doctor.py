@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from emtp_assets.doctor import Finding, examine
 from emtp_assets.settings import Settings
 from emtp_assets_tests.conftest import isolated_settings
@@ -39,3 +41,17 @@ def test_every_system_is_looked_at_though_one_cannot_be(tmp_path: Path) -> None:
     found = red(settings)
     assert "SIGE_DB_NAME" in found["sqlserver: configuración"].found
     assert "MINEDUC_API_URL" in found["rest: configuración"].found
+
+
+def test_a_secret_that_other_accounts_can_read_is_a_red_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, dotenv = tmp_path / "clave", tmp_path / ".env"
+    key.write_text("0123456789abcdef" * 4)
+    dotenv.write_text("")
+    key.chmod(0o600)
+    dotenv.chmod(0o644)
+    monkeypatch.setitem(Settings.model_config, "env_file", dotenv)
+    settings = isolated_settings(data_dir=tmp_path / "data", pseudonym_key_file=key)
+    assert str(dotenv) in red(settings)["archivos de secretos"].found
+    assert str(key) not in red(settings)["archivos de secretos"].found
+    dotenv.chmod(0o600)
+    assert "archivos de secretos" not in red(settings)

@@ -84,7 +84,7 @@ def ask(
 
     def wait(state: RetryCallState) -> float:
         failure = _failure(state)
-        return failure.retry_after if failure.retry_after is not None else backoff(state)
+        return failure.retry_after or backoff(state)
 
     def worth_another(error: BaseException) -> bool:
         if not isinstance(error, SourceFailure) or not error.passing:

@@ -172,7 +172,7 @@ _SFTP = [
     Case("sftp", "unknown host key", unknown_host, permanent(Cause.HOST_KEY, "Compare por teléfono")),
     Case("sftp", "impostor", impostor, permanent(Cause.HOST_KEY, "impostor")),
     Case("sftp", "password refused", changed("sftp", passwords={USER: "otra"}),
-         permanent(Cause.CREDENTIAL, "actualícela en .env")),
+         permanent(Cause.CREDENTIAL, "corrija SFTP_PASS")),
     Case("sftp", "folder forbidden", changed("sftp.faults", forbid_listing=True), permanent(Cause.PERMISSION, "leer")),
     Case("sftp", "file forbidden", changed("sftp.faults", forbid_reading=True), permanent(Cause.PERMISSION, "leer")),
     Case("sftp", "no file", on_the_shelf("sftp", missing), Keeps()),

@@ -49,6 +49,14 @@ def test_the_wait_is_the_one_the_server_asked_for(tmp_path: Path) -> None:
     assert waited == [17]
 
 
+def test_a_server_that_asks_for_no_wait_is_not_hammered(tmp_path: Path) -> None:
+    waited: list[float] = []
+    source = ScriptedSource("rest", failure(Cause.THROTTLED, after=0), b"AGNO;x\n")
+    ask(source, CONTRACT, 2025, tmp_path, SETTINGS, sleep=waited.append)
+    assert all(wait >= 5 for wait in waited)
+    assert len(waited) == 1
+
+
 def test_a_server_that_asks_for_too_long_is_left_alone(tmp_path: Path) -> None:
     source = ScriptedSource("rest", failure(Cause.THROTTLED, after=3600), b"AGNO;x\n")
     with pytest.raises(GaveUp):

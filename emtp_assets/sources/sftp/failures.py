@@ -118,8 +118,8 @@ def refused_credential(address: str, user: str, tried: str) -> SourceFailure:
         Nature.PERMANENT,
         f"{address} no aceptó a la cuenta «{user}» con {tried}.",
         "Una cuenta vigente, con esa credencial.",
-        "Pregunte a TI si la cuenta está bloqueada o vencida y si la credencial cambió; actualícela en .env. No se "
-        "reintenta, para no bloquear la cuenta.",
+        "Pregunte a TI si la cuenta está bloqueada o vencida y si la credencial cambió; corrija SFTP_PASS o "
+        "SFTP_KEY_FILE. No se reintenta, para no bloquear la cuenta.",
     )
 
 
