@@ -85,7 +85,7 @@ class Settings(BaseSettings):
 
     privacy_mode: PrivacyMode = PrivacyMode.AGGREGATES
 
-    # The ministry's own certificate authority, for every encrypted connection; else the system's list.
+    # The ministry's own certificate authority. Beside the system's list; for the replica, in place of it.
     ca_file: Path | None = None
     retry_attempts: Annotated[int, Field(ge=1, le=10)] = 4
     retry_first_wait: Annotated[float, Field(ge=0)] = 5.0
