@@ -44,7 +44,7 @@ def asked_columns(
 
     Those of `Column.asked_for` that the official record schema still lists from ``first_year`` on.
     """
-    full = privacy_mode is PrivacyMode.FULL
+    full = privacy_mode.full_access
     return tuple(c for c in contract.columns if c.asked_for(full_access=full) and not _ended(c, first_year))
 
 

@@ -77,8 +77,7 @@ class Obtaining:
             dagster.Failure: no source delivered; what is published stays as it was. The message says what each
                 source answered, and what to do.
         """
-        simulated_too = not self.settings.production
-        held = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too)
+        held = self._latest(contract, year)
         sources = [] if self.only_held else self.sources(contract, self.settings)
         if held is not None and held.source != SimulatedSource.name and _only_simulated(sources):
             sources = []
@@ -97,14 +96,16 @@ class Obtaining:
 
     def _in_force(self, contract: Contract, year: int, answered: Delivery, source: Source) -> Delivery:
         """What rules now that ``source`` answered: the newest, but for those of systems that only stood in for it."""
-        simulated_too = not self.settings.production
-        newest = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too)
+        newest = self._latest(contract, year)
         if newest is None or newest.sha256 == answered.sha256 or source.name not in contract.sources:
             return newest or answered
         after = contract.sources[contract.sources.index(source.name) + 1 :]
         stood_in = [name for name in after if name in SYSTEMS]
-        ruling = self.ledger.latest(contract.dataset, year, simulated_too=simulated_too, but_for=stood_in)
-        return ruling or answered
+        return self._latest(contract, year, but_for=stood_in) or answered
+
+    def _latest(self, contract: Contract, year: int, *, but_for: Sequence[str] = ()) -> Delivery | None:
+        simulated_too = not self.settings.production
+        return self.ledger.latest(contract.dataset, year, simulated_too=simulated_too, but_for=but_for)
 
     def _asked(self, source: Source, contract: Contract, year: int) -> tuple[Attempt, Delivery | None]:
         """Ask one source and take in what it gives; how that ended, and the delivery if there is one."""

@@ -14,7 +14,7 @@ from emtp_assets.contracts import Column, Contract
 from emtp_assets.intake import Archive, Delivery, IntakeError, Ledger, RawCounts, extract_raw_years
 from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
 from emtp_assets.quality.accounting import accounting_specs, row_change, structure
-from emtp_assets.settings import PrivacyMode, Settings
+from emtp_assets.settings import Settings
 from emtp_assets.sources.choosing import fresh_within_days
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
@@ -131,7 +131,7 @@ def _year_result(
 
 def _expected_columns(contract: Contract, year: int, delivery: Delivery, settings: Settings) -> list[Column]:
     """What a file of that year officially has; of a query's answer, what the query asked for."""
-    full_access = settings.privacy_mode is PrivacyMode.FULL
+    full_access = settings.privacy_mode.full_access
     official = contract.official_columns(year)
     return [c for c in official if not delivery.answers_a_query or c.asked_for(full_access=full_access)]
 

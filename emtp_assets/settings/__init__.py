@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
 from emtp_assets.settings.alerts import AlertSettings
-from emtp_assets.settings.home import HOME
+from emtp_assets.settings.home import HOME, read_with
 from emtp_assets.settings.systems import RestSettings, SftpSettings, SharePointSettings, SqlServerSettings
 
 __all__ = [
@@ -51,20 +51,16 @@ class PrivacyMode(StrEnum):
     PSEUDONYMS = "B"
     FULL = "C"
 
+    @property
+    def full_access(self) -> bool:
+        """Whether names and dates of birth may be asked for."""
+        return self is PrivacyMode.FULL
+
 
 class Settings(BaseSettings):
     """Every knob of an instance. Each field is the variable ``EMTP_<FIELD>``; see `.env.example`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="EMTP_",
-        env_file=HOME / ".env",
-        env_file_encoding="utf-8",
-        # A variable without value is one that is not given: an empty path would be the current folder.
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = read_with("EMTP_")
 
     mode: Mode = Mode.DEMONSTRATION
     data_dir: Path = HOME / "data"

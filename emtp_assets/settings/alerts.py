@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic.functional_validators import BeforeValidator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode
 
-from emtp_assets.settings.home import HOME
+from emtp_assets.settings.home import read_with
 from emtp_assets.settings.secrets import secret
 
 
@@ -24,15 +24,7 @@ Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 class AlertSettings(BaseSettings):
     """Each field is the variable ``EMTP_ALERT_<FIELD>``. With no channel, alarms are only in the UI and the log."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="EMTP_ALERT_",
-        env_file=HOME / ".env",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = read_with("EMTP_ALERT_")
 
     smtp_host: str | None = None
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587

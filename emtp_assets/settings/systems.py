@@ -14,24 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode
 
-from emtp_assets.settings.home import HOME
+from emtp_assets.settings.home import read_with
 from emtp_assets.settings.secrets import secret
-
-
-def _config(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(
-        env_prefix=prefix,
-        env_file=HOME / ".env",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
 
 Seconds = Annotated[float, Field(gt=0)]
 _HOURS = re.compile(r"(\d{2}:\d{2})-(\d{2}:\d{2})")
@@ -67,7 +53,7 @@ Views = Annotated[dict[str, str], NoDecode, BeforeValidator(_named_views)]
 class SqlServerSettings(BaseSettings):
     """The SIGE replica. Each field is the variable ``SIGE_DB_<FIELD>``; the password is ``SIGE_DB_PASS``."""
 
-    model_config = _config("SIGE_DB_")
+    model_config = read_with("SIGE_DB_")
 
     host: str | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 1433
@@ -114,7 +100,7 @@ class SqlServerSettings(BaseSettings):
 class SharePointSettings(BaseSettings):
     """A document library, by Microsoft Graph. Each field is the variable ``SHAREPOINT_<FIELD>``."""
 
-    model_config = _config("SHAREPOINT_")
+    model_config = read_with("SHAREPOINT_")
 
     site_url: str | None = None
     tenant_id: str | None = None
@@ -149,7 +135,7 @@ class SharePointSettings(BaseSettings):
 class SftpSettings(BaseSettings):
     """A file server by SFTP. ``SFTP_<FIELD>``; the client's ``FTP_HOST``, ``FTP_USER`` and ``FTP_PASS`` do as well."""
 
-    model_config = _config("SFTP_")
+    model_config = read_with("SFTP_")
 
     host: str | None = Field(None, validation_alias=AliasChoices("SFTP_HOST", "FTP_HOST"))
     port: Annotated[int, Field(ge=1, le=65535)] = Field(22, validation_alias=AliasChoices("SFTP_PORT", "FTP_PORT"))
@@ -177,7 +163,7 @@ class SftpSettings(BaseSettings):
 class RestSettings(BaseSettings):
     """The ministry's REST service, should there be one. Each field is the variable ``MINEDUC_API_<FIELD>``."""
 
-    model_config = _config("MINEDUC_API_")
+    model_config = read_with("MINEDUC_API_")
 
     url: str | None = None
     key: SecretStr | None = None

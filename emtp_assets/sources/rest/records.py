@@ -33,8 +33,7 @@ class Records:
     def __init__(self, contract: Contract, mode: PrivacyMode, year: int) -> None:
         self._contract = contract
         self._year = str(year)
-        full_access = mode is PrivacyMode.FULL
-        kept = [c for c in contract.columns if c.asked_for(full_access=full_access)]
+        kept = [c for c in contract.columns if c.asked_for(full_access=mode.full_access)]
         self.names = [c.official for c in kept]
         self.came: set[str] = set()
         self.unknown: set[str] = set()

@@ -123,7 +123,7 @@ def match(contract: Contract, year: int, view: ViewName, columns: Sequence[ViewC
             one has a type that cannot be read.
     """
     matches = _by_official(contract, columns)
-    allowed = {name: m for name, m in matches.items() if m.column.asked_for(full_access=mode is PrivacyMode.FULL)}
+    allowed = {name: m for name, m in matches.items() if m.column.asked_for(full_access=mode.full_access)}
     lacking = [c for c in contract.columns if c.required and c.official not in matches]
     if lacking:
         raise _structure(contract, view, f"le faltan columnas necesarias: {_spelled(lacking)}")
