@@ -44,10 +44,12 @@ _NEEDED = {
     "pipeline/test_no_secrets": ("unixodbc",),
     "pipeline/test_source_faults": ("unixodbc",),
     "sources/sftp/": ("openssh-server",),
+    "intake/containers/test_libarchive": ("libarchive13",),
 }
 _INSTALLED: dict[str, Callable[[], bool]] = {
     "unixodbc": lambda: find_library("odbc") is not None,
     "tdsodbc": lambda: any(Path("/usr/lib").glob("*/odbc/libtdsodbc.so")),
+    "libarchive13": lambda: find_library("archive") is not None,
     "openssh-server": lambda: shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ['PATH']}") is not None,
 }
 

@@ -114,7 +114,7 @@ def _year_result(
             "recibido": delivery.received_at.isoformat(timespec="seconds"),
             "filas_del_año": counts.rows_in_year,
             "filas_fuera_de_ámbito": counts.out_of_scope,
-            "codificación": delivery.encoding,
+            "codificación": delivery.form.encoding,
         },
         [
             structure(

@@ -5,6 +5,7 @@ What a dataset is belongs to contracts; when files are looked at, to sensors; wh
 
 from emtp_assets.intake.archive import Archive
 from emtp_assets.intake.extraction import RawCounts, extract_raw, extract_raw_years
+from emtp_assets.intake.form import Form
 from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.receive import AlreadyKnown, Asked, Outcome, receive
@@ -15,6 +16,7 @@ __all__ = [
     "Archive",
     "Asked",
     "Delivery",
+    "Form",
     "IntakeError",
     "Ledger",
     "Outcome",

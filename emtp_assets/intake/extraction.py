@@ -61,7 +61,7 @@ def extract_raw_years(
         KeyError: a year that the delivery does not hold.
         OSError: the disk refused.
     """
-    header = read_header(contract, delivery.separator, delivery.columns)
+    header = read_header(contract, delivery.form.separator, delivery.columns)
     rows_in_year = {year: delivery.years[year] for year in targets}
     with Lake(settings.data_dir).staging() as folder:
         try:
@@ -91,7 +91,7 @@ def _write(
     with session(settings) as connection:
         if delivery.answers_a_query:
             return _write_answer(connection, header, delivery, path, targets)
-        plain = as_plain(path, delivery.encoding, delivery.separator, folder, quoted=delivery.quoted)
+        plain = as_plain(path, delivery.form.encoding, delivery.form.separator, folder, quoted=delivery.form.quoted)
         with plain as (text, separator):
             _stage(connection, header, delivery, list(targets), text=text, separator=separator, stage=stage)
         columns = ", ".join(identifier(name) for name in raw_columns(header))

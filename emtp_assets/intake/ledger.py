@@ -13,10 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from emtp_assets.intake.form import Form
 from emtp_assets.storage.records import RecordFile, utc_text
-
-PARQUET = "parquet"
-"""The ``encoding`` of a query's answer, which has none of its own."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -34,7 +32,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
     missing_columns TEXT NOT NULL,
     unknown_columns TEXT NOT NULL,
     simulated INTEGER NOT NULL,
-    code_version TEXT NOT NULL
+    code_version TEXT NOT NULL,
+    form TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS delivery_years (
     sha256 TEXT NOT NULL REFERENCES deliveries (sha256),
@@ -82,8 +81,7 @@ class Delivery:
 
     ``years``: rows of each academic year; ``columns``: the header as sent; ``missing_columns``:
     official columns of those years that were not sent; ``unknown_columns``: raw names of what the contract
-    does not describe;
-    ``quoted``: the text holds quote characters; ``received_at``: UTC.
+    does not describe; ``form``: how the bytes are to be read; ``received_at``: UTC.
     """
 
     sha256: str
@@ -94,9 +92,7 @@ class Delivery:
     size_bytes: int
     rows: int
     years: dict[int, int]
-    encoding: str
-    separator: str
-    quoted: bool
+    form: Form
     columns: tuple[str, ...]
     missing_columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
@@ -106,7 +102,7 @@ class Delivery:
     @property
     def answers_a_query(self) -> bool:
         """Whether a source wrote it down of the rows it was given, rather than handed over a file."""
-        return self.encoding == PARQUET
+        return self.form.answers_a_query
 
 
 @dataclass(frozen=True)
@@ -150,7 +146,7 @@ class Ledger:
         """Write a delivery down; False when its bytes were known, whose first record then stands."""
         with self._file.transaction() as db:
             new = db.execute(
-                "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     delivery.sha256,
                     delivery.dataset,
@@ -159,14 +155,15 @@ class Ledger:
                     utc_text(delivery.received_at),
                     delivery.size_bytes,
                     delivery.rows,
-                    delivery.encoding,
-                    delivery.separator,
-                    int(delivery.quoted),
+                    delivery.form.encoding,
+                    delivery.form.separator,
+                    int(delivery.form.quoted),
                     json.dumps(delivery.columns, ensure_ascii=False),
                     json.dumps(delivery.missing_columns, ensure_ascii=False),
                     json.dumps(delivery.unknown_columns, ensure_ascii=False),
                     int(delivery.simulated),
                     delivery.code_version,
+                    delivery.form.written,
                 ),
             ).rowcount
             if new:
@@ -291,9 +288,12 @@ class Ledger:
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
-    """Ledgers made before the systems were asked do not say who put a delivery in force again: it was the folder."""
+    """Older ledgers do not say who put a delivery in force again (it was the folder), nor the form of its text."""
     if "source" not in {row["name"] for row in db.execute("PRAGMA table_info(reinstatements)")}:
         db.execute("ALTER TABLE reinstatements ADD COLUMN source TEXT NOT NULL DEFAULT 'carpeta'")
+    if "form" not in {row["name"] for row in db.execute("PRAGMA table_info(deliveries)")}:
+        # Their files all began with the header, and every line was a row: what the other columns say is the form.
+        db.execute("ALTER TABLE deliveries ADD COLUMN form TEXT")
 
 
 def _deliveries(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Delivery]:
@@ -308,7 +308,9 @@ def _deliveries(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> 
             fields[name] = tuple(json.loads(fields[name]))
         fields["received_at"] = datetime.fromisoformat(fields["received_at"])
         fields["simulated"] = bool(fields["simulated"])
-        fields["quoted"] = bool(fields["quoted"])
+        encoding, separator, quoted = (fields.pop(name) for name in ("encoding", "separator", "quoted"))
+        kept = fields.pop("form")
+        fields["form"] = Form.read(kept) if kept else Form(encoding, separator, quoted=bool(quoted))
         found.append(Delivery(**fields, years={row["year"]: row["rows"] for row in years}))
     return found
 

@@ -13,8 +13,9 @@ from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_file
 from emtp_assets.intake.answer import inspect_answer, read_answer_header
 from emtp_assets.intake.archive import Archive, Staged
 from emtp_assets.intake.dialect import as_utf8, encoding_of, refuse_unless_text, refuse_unless_whole
+from emtp_assets.intake.form import PARQUET, Form
 from emtp_assets.intake.inspection import inspect
-from emtp_assets.intake.ledger import PARQUET, Delivery, Ledger, Rejection
+from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.recognition import recognise, refuse_unless_complete
 from emtp_assets.intake.rejection import leave, put_aside
@@ -132,9 +133,7 @@ def examine_answer(
         size_bytes=staged.facts.size,
         rows=found.rows,
         years=found.years,
-        encoding=PARQUET,
-        separator="",
-        quoted=False,
+        form=Form(PARQUET, separator=""),
         columns=header.names,
         missing_columns=missing,
         unknown_columns=header.unknown,
@@ -181,9 +180,7 @@ def examine(
         size_bytes=facts.size,
         rows=found.rows,
         years=found.years,
-        encoding=encoding,
-        separator=header.separator,
-        quoted=facts.has_quotes,
+        form=Form(encoding, header.separator, quoted=facts.has_quotes),
         columns=header.names,
         missing_columns=missing,
         unknown_columns=header.unknown,

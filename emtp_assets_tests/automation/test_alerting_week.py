@@ -13,7 +13,7 @@ import pytest
 from emtp_assets.alerts import Kind
 from emtp_assets.automation.weekly import NAME as WEEKLY
 from emtp_assets.contracts import DATASETS
-from emtp_assets.intake import Delivery, Ledger
+from emtp_assets.intake import Delivery, Form, Ledger
 from emtp_assets.partitions import TIMEZONE
 from emtp_assets.settings import Settings
 from emtp_assets.sources import Result
@@ -81,9 +81,7 @@ class TestTheWeek:
                     size_bytes=1,
                     rows=5000,
                     years={newest_year(dataset): 4999},
-                    encoding="utf-8",
-                    separator=";",
-                    quoted=False,
+                    form=Form(),
                     columns=(),
                     missing_columns=(),
                     unknown_columns=(),

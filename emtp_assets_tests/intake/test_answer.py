@@ -62,7 +62,7 @@ def test_it_becomes_a_delivery_with_its_years_and_rows(table: pa.Table, settings
     assert isinstance(delivery, Delivery)
     assert delivery.dataset == "matricula"
     assert delivery.years == {YEAR: table.num_rows}
-    assert delivery.encoding == "parquet"
+    assert delivery.form.encoding == "parquet"
     assert delivery.simulated
     assert Archive(settings.data_dir).path(delivery.sha256).suffix == ".parquet"
     assert Archive(settings.data_dir).verify(delivery.sha256)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emtp_assets.intake import Delivery, Ledger
+from emtp_assets.intake import Delivery, Form, Ledger
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BASE = Delivery(
@@ -21,9 +21,7 @@ BASE = Delivery(
     size_bytes=10,
     rows=3,
     years={2024: 1, 2025: 2},
-    encoding="utf-8-sig",
-    separator=";",
-    quoted=False,
+    form=Form("utf-8-sig", lines={"encabezado": 1, "datos": 3}),
     columns=("AGNO", "RBD", "Ñ"),
     missing_columns=("COD_MEN",),
     unknown_columns=("Ñ",),

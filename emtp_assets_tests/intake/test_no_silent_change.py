@@ -132,7 +132,7 @@ def read(content: bytes) -> tuple[str, str, list[list[str]]] | None:
         known = [n if n in NAMES else None for n in names]
         unknown = iter(delivery.unknown_columns)
         order = [n or next(unknown) for n in known]
-        return delivery.encoding, delivery.separator, [[record[n] for n in order] for record in raw]
+        return delivery.form.encoding, delivery.form.separator, [[record[n] for n in order] for record in raw]
 
 
 def as_python_reads(content: bytes, encoding: str, separator: str) -> list[list[str]]:

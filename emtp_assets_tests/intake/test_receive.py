@@ -21,7 +21,7 @@ def test_a_right_file_is_archived_recorded_and_taken_out_of_the_folder(instance:
     content = enrolment(5)
     delivery = instance.accepted(content, "mi archivo.CSV")
     assert (delivery.dataset, delivery.rows, delivery.years) == ("matricula", 5, {2024: 5})
-    assert (delivery.encoding, delivery.separator, delivery.simulated) == ("utf-8-sig", ";", False)
+    assert (delivery.form.encoding, delivery.form.separator, delivery.simulated) == ("utf-8-sig", ";", False)
     assert (delivery.missing_columns, delivery.unknown_columns) == ((), ())
     assert instance.archive.path(delivery.sha256).read_bytes() == content
     assert instance.archive.verify(delivery.sha256)
@@ -112,7 +112,7 @@ def test_a_wrong_separator_is_refused(instance: Instance) -> None:
 @pytest.mark.parametrize("separator", [",", "\t", "|"])
 def test_another_separator_is_read_when_the_header_fits(instance: Instance, separator: str) -> None:
     delivery = instance.accepted(enrolment(separator=separator))
-    assert delivery.separator == separator
+    assert delivery.form.separator == separator
     assert [row["NOM_COM_RBD"] for row in instance.raw(delivery, 2024)] == ["ÑUÑOA"] * 3
 
 
@@ -125,7 +125,7 @@ def test_a_comma_file_whose_decimals_have_commas_is_refused(instance: Instance) 
 
 def test_windows_1252_is_read_with_its_accents(instance: Instance) -> None:
     delivery = instance.accepted(enrolment(encoding="cp1252", newline="\n"))
-    assert delivery.encoding == "windows-1252"
+    assert delivery.form.encoding == "windows-1252"
     assert {row["NOM_RBD"] for row in instance.raw(delivery, 2024)} == {"LICEO POLITÉCNICO NÚÑEZ"}
 
 
@@ -139,7 +139,7 @@ def test_a_file_that_reads_otherwise_in_each_encoding_is_not_guessed(instance: I
     names = header(MATRICULA, 2024)
     rows = students(2, NOM_RBD="LICEO EL PIÑ°", NOM_COM_RBD="LOTA")
     assert instance.refused(csv_bytes(names, rows, encoding="cp1252")).code == "codificacion_dudosa"
-    assert instance.accepted(csv_bytes(names, rows, encoding="utf-8")).encoding == "utf-8"
+    assert instance.accepted(csv_bytes(names, rows, encoding="utf-8")).form.encoding == "utf-8"
 
 
 def test_a_doubled_file_is_refused_at_its_second_header(instance: Instance) -> None:

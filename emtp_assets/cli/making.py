@@ -1,8 +1,7 @@
-"""The `emtp` command: what people do outside the UI. Thin: each command calls one room and prints its answer."""
+"""Commands that make data: runs, the demonstration, the server. Looking at what is there belongs to `looking`."""
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
@@ -12,42 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
+from emtp_assets.cli.door import app, settings_or_exit
 from emtp_assets.settings import HOME, Settings
-from emtp_assets.settings.problems import problems
-
-# Locals in a traceback could hold a secret.
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
-    help="Plataforma de datos EMTP.",
-)
 
 Year = Annotated[int, typer.Argument(help="Año académico (marzo a febrero), p. ej. 2025.")]
 Dataset = Annotated[str | None, typer.Option("--conjunto", help="Solo este conjunto, p. ej. matricula.")]
-
-
-@app.callback()
-def _environment() -> None:
-    """Everything an instance writes stays in the checkout, and nothing is reported to anybody."""
-    os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster_home"))
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-
-
-def _settings() -> Settings:
-    """The instance's settings, or a clear word on what is wrong with them."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        for problem in problems(error):
-            typer.secho(problem, fg=typer.colors.RED, err=True)
-        typer.secho("Corrija el archivo .env (véase .env.example).", err=True)
-        raise typer.Exit(2) from error
 
 
 def _run(settings: Settings, first: int, last: int, dataset: str | None) -> None:
@@ -73,13 +42,13 @@ def run(year: Year, dataset: Dataset = None) -> None:
 @app.command()
 def backfill(first: Year, last: Year, dataset: Dataset = None) -> None:
     """Actualiza un rango de años en una sola corrida y publica."""
-    _run(_settings(), first, last, dataset)
+    _run(settings_or_exit(), first, last, dataset)
 
 
 @app.command()
 def weekly() -> None:
     """Ejecuta ahora lo que el calendario ejecuta los lunes: de cada conjunto, el año más nuevo que ya puede existir."""
-    settings = _settings()
+    settings = settings_or_exit()
     import dagster as dg
 
     from emtp_assets.automation.runs import RunFailedError, run_weekly
@@ -99,7 +68,7 @@ def demo() -> None:
     from emtp_assets.partitions import academic_year_of
     from emtp_assets.storage.lake import Lake, Layer
 
-    settings = _settings()
+    settings = settings_or_exit()
     if settings.production:
         typer.echo("Instancia de producción: no se simulan datos. Copie archivos oficiales en " + str(settings.drop))
         return
@@ -125,7 +94,7 @@ def serve(
 
     from emtp_assets.automation.runs import settle_interrupted
 
-    _settings().drop.mkdir(parents=True, exist_ok=True)
+    settings_or_exit().drop.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.get() as instance:
         if interrupted := settle_interrupted(instance):
             typer.echo(f"Corridas que habían quedado a medias: {len(interrupted)}. El servidor las intenta de nuevo.")
@@ -137,87 +106,6 @@ def serve(
     sys.stdout.flush()
     os.chdir(HOME)
     os.execv(command, [command, "dev", "-w", str(HOME / "workspace.yaml"), "-h", host, "-p", str(port)])  # noqa: S606
-
-
-@app.command()
-def trace(
-    table: Annotated[str, typer.Argument(help="Tabla publicada, p. ej. matricula_completa.")],
-    column: Annotated[str | None, typer.Option("--columna", help="Solo esta columna.")] = None,
-    year: Annotated[int | None, typer.Option("--anio", help="Solo este año académico.")] = None,
-) -> None:
-    """Dice de qué entregas y de qué columnas oficiales viene una cifra publicada."""
-    from emtp_assets.lineage import official_origins
-    from emtp_assets.publication.trace import TraceError
-    from emtp_assets.publication.trace import trace as trace_table
-
-    settings = _settings()
-    try:
-        name = Path(table).stem
-        found = trace_table(settings, name, column, year, lineage=official_origins(settings).get(name, {}))
-    except TraceError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        raise typer.Exit(1) from error
-    typer.echo(found.render())
-
-
-@app.command()
-def doctor() -> None:
-    """Revisa que la instancia pueda trabajar y dice qué hacer con cada falla."""
-    from emtp_assets.doctor import examine
-
-    findings = examine(_settings())
-    width = max(len(f.what) for f in findings)
-    for finding in findings:
-        mark = (
-            typer.style("bien ", fg=typer.colors.GREEN) if finding.good else typer.style("FALLA", fg=typer.colors.RED)
-        )
-        typer.echo(f"{mark}  {finding.what:<{width}}  {finding.found}")
-        if not finding.good:
-            typer.echo(f"       → {finding.remedy}")
-    if not all(f.good for f in findings):
-        raise typer.Exit(1)
-
-
-@app.command()
-def test_alert() -> None:
-    """Manda un aviso de prueba por cada canal configurado, y dice cómo le fue a cada uno."""
-    from emtp_assets.alerts import send_test
-
-    for line in send_test(_settings()):
-        typer.echo(line)
-
-
-@app.command()
-def alerts(
-    close: Annotated[str | None, typer.Option("--cerrar", help="Cierra la causa con esta clave.")] = None,
-) -> None:
-    """Lista las causas de aviso vigentes, o cierra una que nada va a resolver por sí sola."""
-    from emtp_assets.alerts import Outbox
-
-    outbox = Outbox.of(_settings())
-    if close is not None:
-        if not outbox.dismiss(close, datetime.now(UTC)):
-            typer.secho(f"No hay una causa vigente con la clave {close!r}.", fg=typer.colors.RED, err=True)
-            raise typer.Exit(1)
-        typer.echo(f"Cerrada: {close}")
-        return
-    standing = outbox.standing()
-    for cause in standing:
-        about = f"{cause.alert.about}: " if cause.alert.about else ""
-        typer.echo(f"{cause.alert.severity}  {about}{cause.alert.title}")
-        typer.echo(f"    {cause.alert.cause}")
-        typer.echo(f"    Qué hacer: {cause.alert.action}")
-        typer.echo(f"    Desde {cause.opened_at:%d-%m-%Y %H:%M} UTC. Clave: {cause.alert.key}")
-    if not standing:
-        typer.echo("Ninguna causa vigente.")
-
-
-@app.command()
-def access_request() -> None:
-    """Escribe el script T-SQL que TI ejecuta para dar acceso a la réplica (véase docs/solicitud_acceso.md)."""
-    from emtp_assets.access import write
-
-    typer.echo(write(_settings()))
 
 
 @app.command()
@@ -235,7 +123,7 @@ def simulate(
         typer.secho(f"No existe el conjunto {dataset!r}: hay {', '.join(DATASETS)}.", fg=typer.colors.RED, err=True)
         raise typer.Exit(2)
     try:
-        typer.echo(generate(contract_for(dataset), year, folder, scale=scale, seed=_settings().simulated_seed))
+        typer.echo(generate(contract_for(dataset), year, folder, scale=scale, seed=settings_or_exit().simulated_seed))
     except NothingToSimulateError as nothing:
         typer.secho(str(nothing), fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from nothing
@@ -246,9 +134,5 @@ def prepare() -> None:
     """Lee el proyecto dbt y deduce el linaje de columnas; se hace solo la primera vez que hace falta."""
     from emtp_assets.lineage import official_origins
 
-    tables = official_origins(_settings())
+    tables = official_origins(settings_or_exit())
     typer.echo(f"Linaje de {len(tables)} tablas publicadas listo.")
-
-
-if __name__ == "__main__":
-    app()

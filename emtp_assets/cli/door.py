@@ -1,0 +1,42 @@
+"""What every command of `emtp` shares: the application, its environment, its settings. No command is here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from emtp_assets.settings import HOME, Settings
+from emtp_assets.settings.problems import problems
+
+# Locals in a traceback could hold a secret.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Plataforma de datos EMTP.",
+)
+
+
+@app.callback()
+def _environment() -> None:
+    """Everything an instance writes stays in the checkout, and nothing is reported to anybody."""
+    os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster_home"))
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def settings_or_exit() -> Settings:
+    """The instance's settings, or a clear word on what is wrong with them."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in problems(error):
+            typer.secho(problem, fg=typer.colors.RED, err=True)
+        typer.secho("Corrija el archivo .env (véase .env.example).", err=True)
+        raise typer.Exit(2) from error
