@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pydantic import BaseModel
 
 from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
+from emtp_assets.intake.agreement import agreement
+from emtp_assets.intake.retention import setting_in_words
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import holds_secret
@@ -35,9 +38,10 @@ class Finding:
     remedy: str
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings, *, every_byte: bool = False) -> list[Finding]:
     """Every finding, in the order in which a person would mend them. Secrets are never part of one.
 
+    ``every_byte``: read the whole archive too, and not only names and sizes (`emtp doctor --completo`).
     Never raises: what cannot even be looked at is a finding, and the rest is looked at all the same.
     """
     return [
@@ -50,6 +54,8 @@ def examine(settings: Settings) -> list[Finding]:
             ("clave de seudónimos", _key),
             ("archivos de secretos", _secret_files),
             ("registro de entregas", _ledger),
+            ("registro y archivos", partial(_agreement, every_byte=every_byte)),
+            ("conservación", _retention),
             ("archivos por tomar", _drop),
             ("sistemas", _systems),
             ("historial de las fuentes", _history),
@@ -211,6 +217,23 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         (sqlite3.Error, OSError),
         "Restaure data/ledger.sqlite desde el último respaldo.",
     )
+
+
+def _agreement(settings: Settings, *, every_byte: bool) -> Iterator[Finding]:
+    """What the ledger says against what lies on the disk."""
+    if not (settings.data_dir / "ledger.sqlite").is_file():
+        return
+    found = agreement(settings, datetime.now(UTC), every_byte=every_byte)
+    if not any(each.grave for each in found):
+        how = "cada byte" if every_byte else "nombres y tamaños; cada byte, con emtp doctor --completo"
+        yield Finding("registro y archivos", True, f"coinciden ({how})", "")
+    for each in found:
+        yield Finding("registro y archivos", not each.grave, each.found, each.remedy)
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    """A limit that is not set is no fault, and is said: somebody must have decided it."""
+    yield Finding("conservación", True, setting_in_words(settings), "")
 
 
 def _drop(settings: Settings) -> Iterator[Finding]:

@@ -8,6 +8,13 @@ from emtp_assets.contracts import Contract
 from emtp_assets.storage.lake import Layer
 
 PUBLISHED = dg.AssetKey(["publicacion", "conjunto_publicado"])
+CORRECTIONS = dg.AssetKey(["publicacion", "correcciones"])
+PUBLICATION = (CORRECTIONS, PUBLISHED)
+"""What every run that publishes ends with: what would be restated is looked at, then the set is swapped."""
+
+APPROVE = "aprobar_correccion"
+"""The job by which a person approves a restatement; it is named in messages of rooms below the jobs."""
+
 DROP_FOLDER = dg.AssetKey(["entrada", "carpeta_de_entrega"])
 INTAKE_GROUP = "entrada"
 PUBLICATION_GROUP = "publicacion"

@@ -31,7 +31,9 @@ SHARED = Path(os.environ.get("EMTP_SHARED", HOME.parent / "shared"))
 _PREFIXES = ("EMTP_", "SIGE_DB_", "SHAREPOINT_", "SFTP_", "FTP_", "MINEDUC_API_")
 for part in (Settings, SqlServerSettings, SharePointSettings, SftpSettings, RestSettings, AlertSettings):
     part.model_config["env_file"] = None
-for variable in [name for name in os.environ if name.startswith(_PREFIXES) and name != "EMTP_SHARED"]:
+for variable in [
+    name for name in os.environ if name.startswith(_PREFIXES) and name not in {"EMTP_SHARED", "EMTP_NIGHTLY"}
+]:
     del os.environ[variable]
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from emtp_assets.doctor import Finding, examine
+from emtp_assets.intake import Archive
 from emtp_assets.settings import Settings
 from emtp_assets_tests.conftest import isolated_settings
+from emtp_assets_tests.intake.conftest import Instance
+from emtp_assets_tests.intake.tables import enrolment
 
 
 def red(settings: Settings) -> dict[str, Finding]:
@@ -55,3 +58,31 @@ def test_a_secret_that_other_accounts_can_read_is_a_red_line(tmp_path: Path, mon
     assert str(key) not in red(settings)["archivos de secretos"].found
     dotenv.chmod(0o600)
     assert "archivos de secretos" not in red(settings)
+
+
+def test_ledger_and_archive_that_agree_are_said_to_and_a_wrong_byte_shows_when_all_are_read(settings: Settings) -> None:
+    delivery = Instance(settings).accepted(enrolment(3))
+    said = {finding.what: finding for finding in examine(settings)}
+    assert said["registro y archivos"].good
+    assert "--completo" in said["registro y archivos"].found
+    path = Archive(settings.data_dir).path(delivery.sha256)
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-3] + b"9\r\n")
+    assert "registro y archivos" not in red(settings)
+    wrong = {f.what: f for f in examine(settings, every_byte=True) if not f.good}["registro y archivos"]
+    assert delivery.sha256[:12] in wrong.found
+    assert "Vuelva a dejar el archivo" in wrong.remedy
+
+
+def test_a_delivery_whose_bytes_are_gone_is_a_red_line(settings: Settings) -> None:
+    delivery = Instance(settings).accepted(enrolment(3))
+    Archive(settings.data_dir).path(delivery.sha256).unlink()
+    assert delivery.sha256[:12] in red(settings)["registro y archivos"].found
+
+
+@pytest.mark.parametrize(("days", "words"), [(None, "sin plazo"), (365, "365 días")])
+def test_how_long_bytes_are_kept_is_said_and_is_no_fault(tmp_path: Path, days: int | None, words: str) -> None:
+    settings = isolated_settings(data_dir=tmp_path / "data", retention_days=days)
+    (said,) = [finding for finding in examine(settings) if finding.what == "conservación"]
+    assert said.good
+    assert words in said.found

@@ -1,57 +1,61 @@
-{# From text as sent to typed values, as the contract says. One reading of each type for all datasets. #}
+{#
+  From text as sent to typed values, as the contract says: `text.sql` makes the text of a cell, `typed.sql` reads it,
+  `forms.sql` finds out about the year what they must know. Here each row gets its verdict. One way for all datasets.
+#}
 
-{# Official files write a blank as one space; a web form left HTML entities ("& 65279;") in a few cells. #}
+{# The text of a cell, what is read of it and whether that failed: worked out here where the column is of the official
+   form, else looked up in what `learn_forms` read. #}
 {% macro text_of(column) -%}
-  nullif(trim(case when contains({{ column }}, '&')
-                   then regexp_replace({{ column }}, '&[# ]?[0-9]+;', '', 'g') else {{ column }} end), '')
-{%- endmacro %}
-
-
-{# NULL where the text is no such value: 2.1e+07 is not an identifier, 1.000 may be one or a thousand. #}
-{% macro typed(text, type) -%}
-  {%- if type == 'integer' -%}
-    case when regexp_full_match({{ text }}, '[+-]?[0-9]{1,18}') then try_cast({{ text }} as bigint) end
-  {%- elif type == 'number' -%}
-    case when regexp_full_match({{ text }}, '[+-]?[0-9]+([.,][0-9]+)?')
-          and not regexp_full_match({{ text }}, '[+-]?[0-9]{1,3}(\.[0-9]{3})+')
-         then try_cast(replace({{ text }}, ',', '.') as double) end
-  {%- elif type == 'date' -%}
-    case when regexp_full_match({{ text }}, '[0-9]{8}') then try_strptime({{ text }}, '%Y%m%d')::date
-         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}.*') then try_cast(left({{ text }}, 10) as date) end
-  {%- elif type == 'year_month' -%}
-    case when regexp_full_match({{ text }}, '[0-9]{4}(0[1-9]|1[0-2])([0-9]{2})?') then try_cast(left({{ text }}, 6) as integer)
-         when regexp_full_match({{ text }}, '[0-9]{4}-(0[1-9]|1[0-2])-.*') then try_cast(replace(left({{ text }}, 7), '-', '') as integer) end
-  {%- else -%}
-    {{ text }}
+  {%- if found(column, 'official') -%} nullif(trim({{ adapter.quote(column.official) }}), '')
+  {%- else -%} {{ read_of(column, 'text') }}
   {%- endif -%}
 {%- endmacro %}
 
-
-{# An identifier's text is kept as it is, so that one person has one pseudonym in every dataset. #}
 {% macro value_of(column) -%}
-  {%- set text = '"t_' ~ column.name ~ '"' -%}
-  {%- if column.treatment == 'pseudonym' -%} pseudonym('{{ column.identity }}', {{ text }})
-  {%- else -%} {{ typed(text, column.type) }}
+  {%- set value = without_sentinels(typed_official('"t_' ~ column.name ~ '"', column), column) if found(column, 'official') else '"v_' ~ column.name ~ '"' -%}
+  {#- One person, one pseudonym: made of the identifier as read, never of a damaged one. -#}
+  {%- if column.treatment == 'pseudonym' -%} pseudonym('{{ column.identity }}', {{ value }})
+  {%- else -%} {{ value }}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro is_unreadable(column) -%}
+  {%- if found(column, 'official') -%}
+    "t_{{ column.name }}" is not null and {{ typed_official('"t_' ~ column.name ~ '"', column) }} is null
+  {%- else -%} "u_{{ column.name }}"
   {%- endif -%}
 {%- endmacro %}
 
 
 {#
-  Every raw row with its typed values and its verdict: `_regla` NULL for a row that stands, else the rule it
-  breaks (`requerido`, `ilegible`, `duplicado`) with the column and the value. Values of personal columns are
-  never copied into a verdict: `_delivery` and `_row` lead whoever may see them to the raw row.
+  Every raw row with its typed values and its verdict: `_regla` NULL for a row that stands, else the rule it breaks
+  (`corrida`, `requerido`, `ilegible`, `duplicado`) with the column and the value. Values of personal columns are
+  never copied into a verdict, nor any of a row that slid: `_delivery` and `_row` lead whoever may see them to the
+  raw row.
 #}
 {% macro judged(dataset, computed={}) %}
+  {{ config(meta={'judges': dataset}) }}
   {%- set contract = var('contracts').get(dataset, {'columns': []}) -%}
   {%- set columns = contract.columns -%}
   {%- set required = columns | selectattr('required') | list -%}
-  {%- set readable = columns | rejectattr('type', 'equalto', 'string') | rejectattr('treatment', 'equalto', 'pseudonym') | list -%}
+  {%- set looked_up, readable = [], [] -%}
+  {%- for column in columns -%}
+    {%- if not found(column, 'official') -%} {%- do looked_up.append(column) -%} {%- endif -%}
+    {#- A number or an identifier of the official form is always read; eight digits may be no day of the calendar. -#}
+    {%- if is_typed(column) and (column.type == 'date' or not found(column, 'official')) -%} {%- do readable.append(column) -%} {%- endif -%}
+  {%- endfor -%}
   with as_text as (
     select academic_year, _delivery, _row
       {%- for column in columns %},
-      {{ text_of(adapter.quote(column.official)) }} as "t_{{ column.name }}"
+      {{ text_of(column) }} as "t_{{ column.name }}"
       {%- endfor %}
-    from {{ source('raw', dataset) }}
+      {%- for column in looked_up %},
+      {{ read_of(column, 'value') }} as "v_{{ column.name }}", {{ read_of(column, 'unreadable') }} as "u_{{ column.name }}"
+      {%- endfor %}
+    from {{ model.rows or source('raw', dataset) }} as sent
+    {%- for column in looked_up if column.official in model.joined %}
+    left join {{ reading_of(column) }} on {{ adapter.quote('reading_' ~ column.official) }}.sent = sent.{{ adapter.quote(column.official) }}
+    {%- endfor %}
   ),
   as_values as (
     select academic_year, _delivery, _row
@@ -63,17 +67,20 @@
       {%- endfor %},
       list_filter([
         {%- for column in readable %}
-        case when "t_{{ column.name }}" is not null and ({{ value_of(column) }}) is null then '{{ column.name }}' end{{ ',' if not loop.last }}
+        case when {{ is_unreadable(column) }} then '{{ column.name }}' end{{ ',' if not loop.last }}
         {%- endfor %}
       ]::varchar[], lambda name: name is not null) as _ilegibles
     from as_text
   ),
   first_verdict as (
-    select *
+    select as_values.*
       {%- for name, expression in computed.items() %},
       {{ expression }} as "{{ name }}"
       {%- endfor %},
       case
+        {%- if found_slid_rows() %}
+        when slid.columns is not null then {'regla': 'corrida', 'columna': slid.columns, 'valor': null::varchar}
+        {%- endif %}
         {%- for column in required %}
         when "t_{{ column.name }}" is null then {'regla': 'requerido', 'columna': '{{ column.official }}', 'valor': null::varchar}
         when "{{ column.name }}" is null then {'regla': 'ilegible', 'columna': '{{ column.official }}',
@@ -81,6 +88,10 @@
         {%- endfor %}
       end as _verdict
     from as_values
+    {%- if found_slid_rows() %}
+    left join (select unnest(slid, recursive := true) from main.forms where dataset = '{{ dataset }}' and year = getvariable('year'))
+      as slid(delivery, row, columns) on slid.row = as_values._row and slid.delivery = as_values._delivery
+    {%- endif %}
   ),
   numbered as (
     select *,

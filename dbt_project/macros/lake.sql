@@ -9,6 +9,9 @@
   {%- for (name,) in run_query("select view_name from duckdb_views() where not internal and schema_name = 'main'").rows %}
     drop view if exists main.{{ adapter.quote(name) }};
   {%- endfor %}
+    create or replace table main.forms (
+      dataset varchar, year integer, facts varchar, slid struct(delivery varchar, row bigint, columns varchar)[]
+    );
   {%- endif %}
   {%- for relation, input in var('inputs').items() %}
     create or replace view main.{{ adapter.quote(relation) }} as
@@ -52,21 +55,27 @@
   {% for year in var('years') %}
     {%- set footer = var('footers').get(this.identifier, {}).get(year | string, {}) %}
     {% call statement('year_' ~ year) %} set variable year = {{ year }} {% endcall %}
+    {%- set judges = config.get('meta', {}).get('judges') %}
+    {%- set rendered = judges and learn_forms(judges, year) %}
+    {%- set sql = render(model['raw_code']) if rendered else compiled_code %}
     {% call statement('copy_' ~ year) %}
       copy (
-        select * exclude (academic_year) from ({{ compiled_code }}) as model where academic_year = {{ year }}
+        select * exclude (academic_year) from ({{ sql }}) as model where academic_year = {{ year }}
       ) to {{ sql_text(folder ~ '/academic_year=' ~ year ~ '/part.parquet') }}
       (format parquet, compression zstd
         {%- if footer %}, kv_metadata {
           {%- for key, value in footer.items() %} {{ key }}: {{ sql_text(value) }}{{ ', ' if not loop.last }} {%- endfor %} }
         {%- endif %})
     {% endcall %}
+    {%- if rendered %} {%- do forget_readings() %} {%- endif %}
   {% endfor %}
   {% call statement('main') %}
     create or replace view {{ target }} as
     select * from read_parquet({{ sql_text(folder ~ '/*/part.parquet') }},
       hive_partitioning = true, hive_types = {'academic_year': INTEGER}, union_by_name = true)
   {% endcall %}
+  {#- What one model of a command learnt of a year, the next one knows. -#}
+  {% do adapter.commit() %}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}

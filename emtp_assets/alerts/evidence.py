@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from emtp_assets.quality.accounting import STRUCTURE
+from emtp_assets.quality.drift import STRUCTURE
 
 ENDED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED)
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

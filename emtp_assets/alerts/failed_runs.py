@@ -14,13 +14,14 @@ from emtp_assets.alerts.failed_sources import STRUCTURAL
 from emtp_assets.alerts.last_good import last_good_of
 from emtp_assets.alerts.manual import Page
 from emtp_assets.contracts import DATASETS
-from emtp_assets.keys import PUBLISHED
+from emtp_assets.keys import PUBLICATION
 from emtp_assets.settings import Settings
 
-_PUBLICATION = PUBLISHED.path[0]
-_PUBLISHED_STEP = "__".join(PUBLISHED.path)
+_PUBLICATION = PUBLICATION[0].path[0]
+_OF_THE_PUBLICATION = frozenset("__".join(key.path) for key in PUBLICATION)
 
 _BY_CHECK = {
+    "correccion_aprobada": "Una persona debe aprobar la corrección, o rechazarla: el motivo dice cómo.",
     "filas_no_bajan": "El archivo suele venir cortado o parcial: entregue el completo.",
     "duplicados_acotados": "El archivo suele venir pegado consigo mismo: entregue el correcto.",
     "minimo_respetado": "No publique por otra vía: una tabla revelaría a alguien. Avise a quien mantiene el código.",
@@ -165,7 +166,7 @@ def _waits(steps: dict[str, tuple[int, ...]]) -> Waits:
     return frozenset(
         (step, year)
         for step, years in steps.items()
-        for year in ((ANY_YEAR,) if step == _PUBLISHED_STEP or not years else years)
+        for year in ((ANY_YEAR,) if step in _OF_THE_PUBLICATION or not years else years)
     )
 
 

@@ -1,16 +1,21 @@
 """The cleaned layer: typed, coded, deduplicated, pseudonymised. The SQL is dbt's; the rules are the contract's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
+from emtp_assets.assets.earlier import same_origin_before, sent_in_all
 from emtp_assets.assets.settling import StepResult, YearResult, lineage_metadata, settle, years_of
 from emtp_assets.contracts import Contract
+from emtp_assets.intake import Ledger
 from emtp_assets.keys import key_of, tags_of
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.quality.accounting import accounting_specs, duplicates_share, row_accounting, unreadable
+from emtp_assets.quality.comparison import changes
 from emtp_assets.quality.docs import DataDocs
+from emtp_assets.quality.drift import content
 from emtp_assets.quality.outcome import Outcome
 from emtp_assets.quality.rules import check_specs
 from emtp_assets.quality.validation import validate_years
@@ -69,7 +74,7 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
             staged = {year: _Staged(staging, models, year) for year in wanted}
             docs = DataDocs(settings)
             rules = validate_years(contract, {year: files.cleaned for year, files in staged.items()}, docs)
-            results = [_year_result(settings, lake, contract, year, raw[year], staged[year], rules) for year in wanted]
+            results = [_year_result(settings, lake, contract, year, raw[year], staged, rules) for year in wanted]
             yield from settle(context, results, static=lineage_metadata(settings, key), docs=docs.build())
 
     return cleaned
@@ -109,28 +114,50 @@ def _year_result(
     contract: Contract,
     year: int,
     raw: Path,
-    staged: _Staged,
+    staged: Mapping[int, _Staged],
     rules: Sequence[Outcome],
 ) -> YearResult:
+    here = staged[year]
     with session(settings) as connection:
-        accounts = [
-            row_accounting(connection, contract, year, raw=raw, cleaned=staged.cleaned, rejected=staged.rejected),
-            duplicates_share(connection, contract, year, raw=raw, rejected=staged.rejected),
-            unreadable(connection, contract, year, staged.cleaned),
+        outcomes = [
+            row_accounting(connection, year, raw=raw, cleaned=here.cleaned, rejected=here.rejected),
+            duplicates_share(connection, year, raw=raw, rejected=here.rejected),
+            unreadable(connection, year, here.cleaned),
+            *_against_earlier(connection, settings, lake, contract, year, staged),
         ]
 
     def commit() -> None:
         # The rejected rows first: killed in between, the old cleaned year stands beside newer reasons, and a
         # rerun settles both. The other order could show a cleaned year whose rejected rows are unexplained.
-        lake.promote(staged.rejected, Layer.REJECTED, contract.dataset, year)
-        lake.promote(staged.cleaned, Layer.CLEANED, contract.dataset, year)
+        lake.promote(here.rejected, Layer.REJECTED, contract.dataset, year)
+        lake.promote(here.cleaned, Layer.CLEANED, contract.dataset, year)
 
     return YearResult(
         year,
         commit,
-        {**table_metadata(staged.cleaned), "filas_rechazadas": row_count(staged.rejected)},
-        [*accounts, *(outcome for outcome in rules if outcome.year == year)],
+        {**table_metadata(here.cleaned), "filas_rechazadas": row_count(here.rejected)},
+        [*outcomes, *(outcome for outcome in rules if outcome.year == year)],
     )
+
+
+def _against_earlier(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    lake: Lake,
+    contract: Contract,
+    year: int,
+    staged: Mapping[int, _Staged],
+) -> list[Outcome]:
+    """Blanks, codes and domains against the nearest earlier year of the same origin."""
+    cleaned = {y: files.cleaned for y, files in staged.items()}
+    now, rows = cleaned[year], row_count(cleaned[year])
+    earlier = same_origin_before(lake, Layer.CLEANED, contract.dataset, cleaned, year)
+    if not earlier:
+        return content(contract, year, rows, [], None)
+    before = max(earlier)
+    sent = sent_in_all(Ledger(settings.data_dir), contract, now, earlier[before])
+    found = changes(connection, contract, now=now, before=earlier[before], sent=sent)
+    return content(contract, year, rows, found, before)
 
 
 def _schema(contract: Contract) -> dg.TableSchema:

@@ -10,7 +10,7 @@ import dagster as dg
 from emtp_assets.assets.settling import StepResult, demonstration_notice, lineage_metadata
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Archive, Ledger
-from emtp_assets.keys import PUBLICATION_GROUP, PUBLISHED, key_of
+from emtp_assets.keys import CORRECTIONS, PUBLICATION_GROUP, PUBLISHED, key_of
 from emtp_assets.lineage import identifiers_reaching
 from emtp_assets.publication.catalogue import published_tables
 from emtp_assets.publication.publish import PublicationError, PublishedSet, publish
@@ -26,7 +26,7 @@ def published_asset(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=PUBLISHED,
-        deps=[key_of(Layer.ANONYMIZED, dataset) for dataset in DATASETS],
+        deps=[CORRECTIONS, *(key_of(Layer.ANONYMIZED, dataset) for dataset in DATASETS)],
         check_specs=[
             dg.AssetCheckSpec(
                 WHOLE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from emtp_assets.contracts import all_contracts
-from emtp_assets.keys import PUBLISHED, key_of
+from emtp_assets.keys import PUBLICATION, key_of
 from emtp_assets.privacy.plans import plan_for
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.transformation import aggregated_models
@@ -40,7 +40,7 @@ def affected(dataset: str, years: Iterable[int], lake: Lake) -> dict[int, list[d
             if all(lake.part(Layer.AGGREGATED, model, year).is_file() for model in plan_for(reader).reads)
         )
     order = [key for c in all_contracts() for key in chain_of(c.dataset)]
-    return {year: [*(k for k in order if k in runs[year]), PUBLISHED] for year in sorted(runs)}
+    return {year: [*(k for k in order if k in runs[year]), *PUBLICATION] for year in sorted(runs)}
 
 
 def _from_aggregated(dataset: str) -> list[dg.AssetKey]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from emtp_assets.automation.jobs import EVERYTHING, job_of
 from emtp_assets.automation.weekly import due_at
 from emtp_assets.contracts import DATASETS
-from emtp_assets.keys import PUBLISHED
+from emtp_assets.keys import PUBLICATION
 from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 
@@ -52,7 +53,7 @@ def run_years(
             f"Rango de años inválido: {first} a {last}. Los años posibles van de {settings.first_year} a {running}."
         )
     job = definitions.resolve_job_def(job_of(dataset) if dataset else EVERYTHING)
-    _execute(job, instance, first, last, None, "línea de comandos", say)
+    execute(job, instance, (first, last), "línea de comandos", say=say)
 
 
 def run_weekly(
@@ -74,24 +75,32 @@ def run_weekly(
     job = definitions.resolve_job_def(EVERYTHING)
     failed = []
     for year, keys in due.items():
-        say(f"Año {year}: {', '.join(sorted({key.path[0] for key in keys if key != PUBLISHED}))}")
+        say(f"Año {year}: {', '.join(sorted({key.path[0] for key in keys if key not in PUBLICATION}))}")
         try:
-            _execute(job, instance, year, year, keys, "actualización semanal a mano", say)
+            execute(job, instance, (year, year), "actualización semanal a mano", selection=keys, say=say)
         except RunFailedError as failure:
             failed.append(f"Año {year}. {failure}")
     if failed:
         raise RunFailedError("\n".join(failed))
 
 
-def _execute(
+def execute(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
-    first: int,
-    last: int,
-    selection: Sequence[dg.AssetKey] | None,
+    years: tuple[int, int] | None,
     motive: str,
+    *,
     say: Callable[[str], None],
+    selection: Sequence[dg.AssetKey] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
+    """One run of a job in this process: of the first to the last of ``years``, or of what has no years.
+
+    Raises:
+        RunFailedError: a step failed.
+    """
+    first, last = years or (0, 0)
     progress = _Progress(say)
     logger = logging.getLogger("emtp_assets")
     logger.setLevel(logging.INFO)
@@ -100,12 +109,13 @@ def _execute(
     try:
         result = job.execute_in_process(
             instance=instance,
-            partition_key=str(first) if first == last else None,
+            partition_key=str(first) if years and first == last else None,
             asset_selection=selection,
             tags={"emtp/motivo": motive, PROCESS_TAG: process_identity(os.getpid())}
+            | dict(tags or {})
             | ({} if first == last else {_RANGE_START: str(first), _RANGE_END: str(last)}),
             # What the operator reads is said below; the whole log is in the UI.
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={**(run_config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
         failures = [_reason(event) for event in result.all_events if event.is_step_failure]

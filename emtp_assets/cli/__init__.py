@@ -1,6 +1,6 @@
 """The `emtp` command: what people do outside the UI. Thin: each command calls one room and prints its answer."""
 
-from emtp_assets.cli import making, looking  # isort: skip  # the order of emtp --help
+from emtp_assets.cli import making, looking, quarantine, corrections, contract, retention  # isort: skip  # as in --help
 from emtp_assets.cli.door import app
 
-__all__ = ["app", "looking", "making"]
+__all__ = ["app", "contract", "corrections", "looking", "making", "quarantine", "retention"]

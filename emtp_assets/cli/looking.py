@@ -33,11 +33,15 @@ def trace(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    every_byte: Annotated[
+        bool, typer.Option("--completo", help="Lee además cada byte del archivo histórico y comprueba su huella.")
+    ] = False,
+) -> None:
     """Revisa que la instancia pueda trabajar y dice qué hacer con cada falla."""
     from emtp_assets.doctor import examine
 
-    findings = examine(settings_or_exit())
+    findings = examine(settings_or_exit(), every_byte=every_byte)
     width = max(len(f.what) for f in findings)
     for finding in findings:
         mark = (

@@ -9,30 +9,11 @@ from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 
+from emtp_assets.contracts.values import IdentifierForm, LogicalType
+
 
 class ContractError(ValueError):
     """A contract that contradicts itself or this reader; raised when the contracts are loaded."""
-
-
-class LogicalType(StrEnum):
-    """ODCS logical types that cleaning knows. ``YEAR_MONTH`` is an integer yyyymm (SIGE's AAAAMM)."""
-
-    STRING = "string"
-    INTEGER = "integer"
-    NUMBER = "number"
-    DATE = "date"
-    YEAR_MONTH = "year_month"
-
-    @property
-    def duckdb(self) -> str:
-        """The DuckDB type of the cleaned column."""
-        return {
-            LogicalType.STRING: "VARCHAR",
-            LogicalType.INTEGER: "BIGINT",
-            LogicalType.NUMBER: "DOUBLE",
-            LogicalType.DATE: "DATE",
-            LogicalType.YEAR_MONTH: "INTEGER",
-        }[self]
 
 
 class Classification(StrEnum):
@@ -64,6 +45,8 @@ class Column:
     """One official column and the cleaned column it becomes.
 
     ``full_access_only``: a query does not even ask for it unless the instance works in privacy mode C.
+    ``sentinels``: the values that the official dictionary gives for "no information", written as the type is.
+    ``identifier``: the form of an identifier or code that is text; None for any other text.
     """
 
     name: str
@@ -82,6 +65,8 @@ class Column:
     pattern: str | None
     code_list: str | None
     full_access_only: bool
+    sentinels: tuple[str, ...]
+    identifier: IdentifierForm | None
 
     def in_year(self, year: int) -> bool:
         """Whether the official record schema lists the column for that academic year."""
@@ -135,7 +120,9 @@ class Contract:
     source, the file (``{year}`` and ``*`` stand for themselves) or resource that it is asked for.
     ``fresh_within_days``: how old the newest data may be where files are issued once a year;
     ``fresh_within_days_live``: where a system is asked every week. ``sige_filter``: by official column, the values
-    that a row of the view must have; the official files bring no others.
+    that a row of the view must have; the official files bring no others. ``row_change_tolerated`` and
+    ``blank_change_tolerated``: how much of itself the number of rows may change from one year to the next, and how
+    many points (as a share) the blanks of a column.
     """
 
     dataset: str
@@ -159,6 +146,7 @@ class Contract:
     available: tuple[int, int, int]
     live: tuple[int, int, int]
     row_change_tolerated: float
+    blank_change_tolerated: float
     sige_view: str | None
     sige_filter: dict[str, tuple[str, ...]]
     odcs: OpenDataContractStandard = field(repr=False, compare=False)
@@ -231,16 +219,23 @@ def _column(prop: SchemaProperty) -> Column:
     options = prop.logicalTypeOptions or {}
     if not prop.name or not prop.physicalName or not prop.description:
         raise ContractError(f"propiedad {prop.name!r}: faltan name, physicalName o description")
-    logical = "year_month" if custom.get("format") == "AAAAMM" else (prop.logicalType or "string")
+    logical = LogicalType("year_month" if custom.get("format") == "AAAAMM" else (prop.logicalType or "string"))
+    treatment = Treatment(custom.get("treatment", "keep"))
+    sentinels = tuple(str(value) for value in custom.get("sentinels", ()))
+    if wrong := [value for value in sentinels if not logical.holds(value)]:
+        raise ContractError(f"{prop.name}: centinelas que no son de tipo {logical}: {', '.join(wrong)}")
+    form = custom.get("identifierForm", IdentifierForm.DIGITS if treatment is Treatment.PSEUDONYM else None)
+    if form is not None and logical is not LogicalType.STRING:
+        raise ContractError(f"{prop.name}: identifierForm es de columnas de texto, no de tipo {logical}")
     return Column(
         name=prop.name,
         official=prop.physicalName,
         aliases=tuple(custom.get("aliases", ())),
         sige_view=custom.get("sigeView"),
-        type=LogicalType(logical),
+        type=logical,
         description=prop.description.strip(),
         classification=Classification(prop.classification or "public"),
-        treatment=Treatment(custom.get("treatment", "keep")),
+        treatment=treatment,
         required=bool(prop.required),
         key=bool(prop.primaryKey),
         years=_years(custom.get("years")),
@@ -249,6 +244,8 @@ def _column(prop: SchemaProperty) -> Column:
         pattern=options.get("pattern"),
         code_list=custom.get("codeList"),
         full_access_only=bool(custom.get("fullAccessOnly", False)),
+        sentinels=sentinels,
+        identifier=IdentifierForm(form) if form is not None else None,
     )
 
 
@@ -307,6 +304,7 @@ def contract_from_odcs(odcs: OpenDataContractStandard) -> Contract:
         available=_available(custom.get("availableFrom", {})),
         live=_available(custom.get("liveFrom") or custom.get("availableFrom", {})),
         row_change_tolerated=float(custom.get("rowChangeTolerated", 0.3)),
+        blank_change_tolerated=float(custom.get("blankChangeTolerated", 0.15)),
         sige_view=custom.get("sigeView"),
         sige_filter={name: tuple(map(str, kept)) for name, kept in custom.get("sigeFilter", {}).items()},
         odcs=odcs,

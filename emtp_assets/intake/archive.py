@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from emtp_assets.intake.dialect import Scan, scan
+from emtp_assets.intake.scan import Scan, scan
 from emtp_assets.storage.lake import keep_private, sync
 
+_ENDINGS = (".csv", ".parquet", ".zip", ".gz", ".rar", ".7z", ".xlsx")
 _ABANDONED_AFTER = 24 * 3600
 
 
@@ -28,7 +29,7 @@ class Staged:
 class Archive:
     """``<data>/archive/<aa>/<sha256>.csv``, read-only files; ``aa`` are the hash's first two figures.
 
-    What a source wrote down of a query's answer is ``.parquet`` in place of ``.csv``.
+    A container keeps its own ending in place of ``.csv``; what a source wrote down of a query's answer is ``.parquet``.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -36,8 +37,8 @@ class Archive:
 
     def path(self, sha256: str) -> Path:
         """Where those bytes lie, whether or not they exist."""
-        answer = self.root / sha256[:2] / f"{sha256}.parquet"
-        return answer if answer.is_file() else answer.with_suffix(".csv")
+        text = self.root / sha256[:2] / f"{sha256}.csv"
+        return next((path for end in _ENDINGS if (path := text.with_suffix(end)).is_file()), text)
 
     def holds(self, sha256: str, size: int) -> bool:
         path = self.path(sha256)
@@ -45,7 +46,7 @@ class Archive:
 
     @contextmanager
     def staged(self, source: Path) -> Iterator[Staged]:
-        """Copy a file in, then read the copy: what is inspected is what is kept, whoever still writes.
+        """Copy a file in, measuring what is copied: what is inspected is what is kept, whoever still writes.
 
         ``folder`` is for other temporary files; all of it is removed at the end.
 
@@ -57,15 +58,15 @@ class Archive:
         keep_private(self.root)
         self._sweep()
         try:
-            copy = folder / "bytes.csv"
-            shutil.copyfile(source, copy)
-            yield Staged(copy, scan(copy), folder)
+            copy = folder / "bytes"
+            yield Staged(copy, scan(source, copy_to=copy), folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, staged: Staged) -> Path:
+    def keep(self, staged: Staged, container: str = "") -> Path:
         """Put staged bytes under their hash, durably. Keeping the same bytes again heals a damaged copy."""
-        target = self.path(staged.facts.sha256).with_suffix(".parquet" if staged.facts.parquet else ".csv")
+        ending = ".parquet" if staged.facts.parquet else f".{container}" if container else ".csv"
+        target = self.path(staged.facts.sha256).with_suffix(ending)
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.path.chmod(0o440)
         sync(staged.path)

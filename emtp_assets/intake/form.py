@@ -21,23 +21,26 @@ class Form:
     ``container``: "", zip, gz, rar, 7z or xlsx; ``member``: the file or sheet inside; ``content_sha256``: hash of the
     table's own bytes inside the container ("" without one, where it is the delivery's); ``encoding``: utf-8, utf-8-sig,
     utf-16-le, utf-16-be, windows-1252 or parquet; ``mojibake``: the text had been decoded wrongly before and was
-    repaired; ``quote`` and ``escape``: one character or "" for none; ``quoted``: whether any line has quotes;
-    ``header_line``: 1-based; ``surplus``: empty fields that every line has after the header's last; ``lines``: every
-    line of the text, counted by what it is.
+    repaired; ``broken``: a few lines have bytes that are no character; ``quote``: the character that wraps fields;
+    ``quoted``: whether any line has quotes; ``header_line``: 1-based; ``surplus``: empty fields that every line has
+    after the header's last; ``cr_only``: lines end in CR alone; ``lines``: every line of the text, by what it is;
+    ``unknown_codes``: rows by a code of the scope column that no list has ("": none), which count as not EMTP.
     """
 
     encoding: str = "utf-8"
     separator: str = ";"
     quote: str = '"'
-    escape: str = ""
     quoted: bool = False
     header_line: int = 1
     surplus: int = 0
+    cr_only: bool = False
     container: str = ""
     member: str = ""
     content_sha256: str = ""
     mojibake: bool = False
+    broken: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
+    unknown_codes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def answers_a_query(self) -> bool:
@@ -52,7 +55,9 @@ class Form:
     @property
     def written(self) -> str:
         """As JSON, for the ledger."""
-        return json.dumps({**asdict(self), "lines": dict(self.lines)}, sort_keys=True)
+        return json.dumps(
+            {**asdict(self), "lines": dict(self.lines), "unknown_codes": dict(self.unknown_codes)}, sort_keys=True
+        )
 
     @staticmethod
     def read(text: str) -> Form:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS rejections (
     original_name TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL DEFAULT 0,
     sha256 TEXT,
     code TEXT NOT NULL,
     what TEXT NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE IF NOT EXISTS left_behind (
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     sha256 TEXT NOT NULL,
+    ctime_ns INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (original_name, size_bytes, mtime_ns)
 ) STRICT;
 """
@@ -104,6 +106,11 @@ class Delivery:
         """Whether a source wrote it down of the rows it was given, rather than handed over a file."""
         return self.form.answers_a_query
 
+    @property
+    def table_sha256(self) -> str:
+        """The hash of the table's own bytes, whatever they came packed in."""
+        return self.form.content_sha256 or self.sha256
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -127,6 +134,7 @@ class Rejection:
     moved_to: Path | None = None
     explanation: Path | None = None
     already_reported: bool = False
+    ctime_ns: int = 0
 
     @property
     def message(self) -> str:
@@ -143,8 +151,13 @@ class Ledger:
         self.path = self._file.path
 
     def record(self, delivery: Delivery) -> bool:
-        """Write a delivery down; False when its bytes were known, whose first record then stands."""
+        """Write a delivery down; False when its bytes were known, whose first record then stands.
+
+        It is in force from now on, whatever the clock says: where that went back, or another was quicker, a
+        reinstatement just after the newest moment of the ledger says so.
+        """
         with self._file.transaction() as db:
+            enters = _entering(db, delivery.received_at)
             new = db.execute(
                 "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -171,12 +184,22 @@ class Ledger:
                     "INSERT INTO delivery_years VALUES (?, ?, ?)",
                     [(delivery.sha256, year, rows) for year, rows in delivery.years.items()],
                 )
+                if enters != utc_text(delivery.received_at):
+                    db.execute(
+                        "INSERT INTO reinstatements VALUES (?, ?, ?)", (delivery.sha256, enters, delivery.source)
+                    )
             return bool(new)
 
     def find(self, sha256: str) -> Delivery | None:
         """The delivery of those bytes."""
         with self._file.transaction() as db:
             found = _deliveries(db, "WHERE sha256 = ?", (sha256,))
+        return found[0] if found else None
+
+    def with_table(self, sha256: str) -> Delivery | None:
+        """The delivery whose table has those bytes, alone or inside a container."""
+        with self._file.transaction() as db:
+            found = _deliveries(db, "WHERE sha256 = ?1 OR json_extract(form, '$.content_sha256') = ?1", (sha256,))
         return found[0] if found else None
 
     def latest(
@@ -202,7 +225,7 @@ class Ledger:
     def reinstate(self, sha256: str, now: datetime, *, source: str) -> None:
         """Put a delivery in force again: ``source`` handed over bytes that a later delivery had replaced."""
         with self._file.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO reinstatements VALUES (?, ?, ?)", (sha256, utc_text(now), source))
+            db.execute("INSERT INTO reinstatements VALUES (?, ?, ?)", (sha256, _entering(db, now), source))
 
     def handed_over_since(self, after: datetime | None, *, source: str) -> list[tuple[Delivery, datetime]]:
         """What a source put in force after a moment, new or known before from anyone, with when, oldest first."""
@@ -230,13 +253,16 @@ class Ledger:
         """Write a rejection down; its number."""
         with self._file.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO rejections VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                """INSERT INTO rejections (rejected_at, source, original_name, size_bytes, mtime_ns, ctime_ns, sha256,
+                   code, what, at_place, expected, action, moved_to, explanation)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 (
                     utc_text(rejection.rejected_at),
                     rejection.source,
                     rejection.original_name,
                     rejection.size_bytes,
                     rejection.mtime_ns,
+                    rejection.ctime_ns,
                     rejection.sha256,
                     rejection.code,
                     rejection.what,
@@ -260,37 +286,60 @@ class Ledger:
         with self._file.transaction() as db:
             return [_rejection(row) for row in db.execute("SELECT * FROM rejections ORDER BY id")]
 
-    def standing_rejection(self, name: str, size: int, mtime_ns: int) -> Rejection | None:
-        """The rejection of a file that could not be moved and still is as it was then."""
+    def standing_rejection(self, name: str, size: int, mtime_ns: int, ctime_ns: int) -> Rejection | None:
+        """The rejection of a file that could not be moved and still is as it was then.
+
+        A copy may keep the original's size and date; the time of its last change (``ctime_ns``) is the system's own.
+        """
         with self._file.transaction() as db:
             row = db.execute(
-                "SELECT * FROM rejections WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ?"
+                "SELECT * FROM rejections WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ? AND ctime_ns = ?"
                 " AND moved_to IS NULL ORDER BY id DESC LIMIT 1",
-                (name, size, mtime_ns),
+                (name, size, mtime_ns, ctime_ns),
             ).fetchone()
         return _rejection(row) if row else None
 
-    def leave_behind(self, name: str, size: int, mtime_ns: int, sha256: str) -> None:
+    def leave_behind(self, name: str, size: int, mtime_ns: int, ctime_ns: int, sha256: str) -> None:
         """Note that an accepted file could not be removed from the drop folder."""
         with self._file.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO left_behind VALUES (?, ?, ?, ?)", (name, size, mtime_ns, sha256))
+            db.execute(
+                "INSERT OR REPLACE INTO left_behind (original_name, size_bytes, mtime_ns, ctime_ns, sha256)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (name, size, mtime_ns, ctime_ns, sha256),
+            )
 
-    def left_behind(self, name: str, size: int, mtime_ns: int) -> Delivery | None:
+    def left_behind(self, name: str, size: int, mtime_ns: int, ctime_ns: int) -> Delivery | None:
         """The delivery of an accepted file that could not be removed and still is as it was then."""
         with self._file.transaction() as db:
             found = _deliveries(
                 db,
                 "WHERE sha256 = (SELECT sha256 FROM left_behind"
-                " WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ?)",
-                (name, size, mtime_ns),
+                " WHERE original_name = ? AND size_bytes = ? AND mtime_ns = ? AND ctime_ns = ?)",
+                (name, size, mtime_ns, ctime_ns),
             )
         return found[0] if found else None
+
+
+def _entering(db: sqlite3.Connection, now: datetime) -> str:
+    """The moment under which something enters into force: now, or just after the newest, for a clock may go back."""
+    # Read and written as one: the newest must still be the newest when this is written.
+    db.execute("BEGIN IMMEDIATE")
+    (newest,) = db.execute(
+        "SELECT max(at) FROM (SELECT received_at AS at FROM deliveries UNION ALL SELECT at FROM reinstatements)"
+    ).fetchone()
+    if newest is None or newest < utc_text(now):
+        return utc_text(now)
+    return utc_text(datetime.fromisoformat(newest) + timedelta(microseconds=1))
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
     """Older ledgers do not say who put a delivery in force again (it was the folder), nor the form of its text."""
     if "source" not in {row["name"] for row in db.execute("PRAGMA table_info(reinstatements)")}:
         db.execute("ALTER TABLE reinstatements ADD COLUMN source TEXT NOT NULL DEFAULT 'carpeta'")
+    for table in ("rejections", "left_behind"):
+        if "ctime_ns" not in {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}:
+            # Of no file is it 0: what an older version left in the folder is read once more.
+            db.execute(f"ALTER TABLE {table} ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0")
     if "form" not in {row["name"] for row in db.execute("PRAGMA table_info(deliveries)")}:
         # Their files all began with the header, and every line was a row: what the other columns say is the form.
         db.execute("ALTER TABLE deliveries ADD COLUMN form TEXT")
@@ -322,6 +371,7 @@ def _rejection(row: sqlite3.Row) -> Rejection:
         rejected_at=datetime.fromisoformat(row["rejected_at"]),
         size_bytes=row["size_bytes"],
         mtime_ns=row["mtime_ns"],
+        ctime_ns=row["ctime_ns"],
         sha256=row["sha256"],
         code=row["code"],
         what=row["what"],

@@ -12,13 +12,20 @@ from pathlib import Path
 from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
 from emtp_assets.intake.answer import inspect_answer, read_answer_header
 from emtp_assets.intake.archive import Archive, Staged
-from emtp_assets.intake.dialect import as_utf8, encoding_of, refuse_unless_text, refuse_unless_whole
+from emtp_assets.intake.dialect import layout_of
+from emtp_assets.intake.encoding import readable, recognise_encoding
 from emtp_assets.intake.form import PARQUET, Form
 from emtp_assets.intake.inspection import inspect
+from emtp_assets.intake.leaving import LEAVING, alone, changed, settle, take_away
 from emtp_assets.intake.ledger import Delivery, Ledger, Rejection
+from emtp_assets.intake.opening import first_opened
 from emtp_assets.intake.problem import IntakeError
-from emtp_assets.intake.recognition import recognise, refuse_unless_complete
+from emtp_assets.intake.quarantine import Quarantine, SetAside
+from emtp_assets.intake.recognition import refuse_unless_complete
 from emtp_assets.intake.rejection import leave, put_aside
+from emtp_assets.intake.resting import Snapshot
+from emtp_assets.intake.scan import HEAD, refuse_what_is_no_table
+from emtp_assets.intake.selection import Selection, Selections
 from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.storage.provenance import code_version
@@ -61,7 +68,14 @@ class Asked:
 
 
 def receive(
-    path: Path, settings: Settings, ledger: Ledger, *, source: str, now: datetime, asked: Asked | None = None
+    path: Path,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    source: str,
+    now: datetime,
+    asked: Asked | None = None,
+    rested: Snapshot | None = None,
 ) -> Outcome:
     """Take a file that has finished growing, or refuse it with an explanation.
 
@@ -69,7 +83,8 @@ def receive(
     anywhere, a later call completes it. A file that changes meanwhile stays where it is, to be seen anew.
 
     ``asked``: the file is the answer of a system, and must be of that dataset and hold that year. Bytes that the
-    system gave the last time already are no news, and do not replace what was handed over since.
+    system gave the last time already are no news, and do not replace what was handed over since. ``rested``: as which
+    the file was seen to be finished; one that changed since is not read, for its writer may still be at it.
 
     Raises:
         ValueError: ``now`` has no time zone.
@@ -78,36 +93,71 @@ def receive(
     if now.tzinfo is None:
         raise ValueError("`now` needs a time zone")
     archive = Archive(settings.data_dir)
+    settle_leaving(path.parent, settings.data_dir)
     before = path.lstat()
+    if rested is not None and (rested.size, rested.mtime_ns) != (before.st_size, before.st_mtime_ns):
+        return leave(path, ledger, _still_changing(), source=source, now=now)
     if (problem := _unreadable(path)) is not None:
         return leave(path, ledger, problem, source=source, now=now)
     if (seen := _dealt_with(path.name, before, ledger)) is not None:
         return seen
     with archive.staged(path) as staged:
+        if changed(path, before):
+            # What was copied may be the half of one version and the half of another, and look right.
+            return leave(path, ledger, _still_changing(), source=source, now=now)
         known = ledger.find(staged.facts.sha256)
         try:
-            delivery = known or _examined(staged, path.name, settings, source=source, now=now, asked=asked)
+            examined = (
+                Examined(known)
+                if known
+                else _examined(staged, path.name, settings, source=source, now=now, asked=asked)
+            )
+            packed = None if known else ledger.with_table(examined.delivery.table_sha256)
+            if packed is not None and archive.holds(packed.sha256, packed.size_bytes):
+                # The same table, packed in another way.
+                known, examined = packed, Examined(packed)
+            delivery = examined.delivery
             _refuse_another(delivery, asked)
             _refuse_simulated_in_production(delivery, settings)
         except IntakeError as error:
-            if _changed(path, before):
-                return leave(path, ledger, _still_changing(), source=source, now=now)
             sha256 = staged.facts.sha256
-            return put_aside(path, settings.drop, ledger, error, source=source, now=now, sha256=sha256)
+            aside = put_aside(path, before, settings.drop, ledger, error, source=source, now=now, sha256=sha256)
+            return aside or leave(path, ledger, _still_changing(), source=source, now=now)
+        gone = known is not None and not archive.holds(known.sha256, known.size_bytes)
         # Known bytes too: it costs a rename, and heals a copy that lost a bit without changing its size.
-        archive.keep(staged)
+        if delivery.sha256 == staged.facts.sha256:
+            archive.keep(staged, delivery.form.container)
+            Quarantine(settings.data_dir).keep(delivery.sha256, examined.aside, staged.folder)
+            Selections(settings.data_dir).keep(delivery.sha256, examined.selection, staged.folder)
     new = known is None and ledger.record(delivery)
     news = asked is None or asked.last != delivery.sha256
-    reinstated = known is not None and news and source != SIMULATED_SOURCE and not _in_force(known, ledger)
+    reinstated = known is not None and news and source != SIMULATED_SOURCE and (gone or not _in_force(known, ledger))
     if reinstated:
         ledger.reinstate(delivery.sha256, now, source=source)
     stays = not remove(path, before, delivery, ledger)
     return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
 
 
+def settle_leaving(drop: Path, data_dir: Path) -> None:
+    """End what a killed process had begun to take out of a drop folder; see `leaving`."""
+    if (drop / LEAVING).is_dir():
+        archive = Archive(data_dir)
+        with alone(data_dir):
+            settle(drop, lambda sha256: archive.path(sha256).is_file())
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A file that can be taken, its lines that do not fit, and where its rows in scope are."""
+
+    delivery: Delivery
+    aside: tuple[SetAside, ...] = ()
+    selection: Selection | None = None
+
+
 def _examined(
     staged: Staged, name: str, settings: Settings, *, source: str, now: datetime, asked: Asked | None
-) -> Delivery:
+) -> Examined:
     if asked is not None and staged.facts.parquet:
         return examine_answer(staged, name, settings, asked.contract, source=source, now=now)
     return examine(staged, name, settings, source=source, now=now)
@@ -115,7 +165,7 @@ def _examined(
 
 def examine_answer(
     staged: Staged, name: str, settings: Settings, contract: Contract, *, source: str, now: datetime
-) -> Delivery:
+) -> Examined:
     """What a staged query's answer is, without any effect.
 
     Raises:
@@ -124,7 +174,7 @@ def examine_answer(
     header = read_answer_header(staged.path, contract)
     found = inspect_answer(settings, staged.path, header, last_year=academic_year_of(now) + 1)
     missing = refuse_unless_complete(header, found.years)
-    return Delivery(
+    delivery = Delivery(
         sha256=staged.facts.sha256,
         dataset=contract.dataset,
         source=source,
@@ -140,6 +190,7 @@ def examine_answer(
         simulated=found.simulated or source == SIMULATED_SOURCE,
         code_version=f"emtp-assets {code_version()}; contrato {contract.dataset} {contract.version}",
     )
+    return Examined(delivery)
 
 
 def examine(
@@ -151,55 +202,78 @@ def examine(
     now: datetime,
     contracts: Sequence[Contract] | None = None,
     known: Sequence[KnownFile] | None = None,
-) -> Delivery:
+) -> Examined:
     """What a staged file is, without any effect. ``contracts`` and ``known`` default to the registry's.
 
     Raises:
         IntakeError: it cannot be taken, and why.
     """
-    facts = staged.facts
-    refuse_unless_text(facts)
-    encoding = encoding_of(facts, staged.path)
-    text = facts.header_bytes.decode("cp1252" if encoding == "windows-1252" else "utf-8", errors="replace")
-    header = recognise(
-        text,
-        all_contracts() if contracts is None else contracts,
-        known_files() if known is None else known,
-    )
-    refuse_unless_whole(facts, staged.path)
-    with as_utf8(staged.path, encoding, staged.folder) as readable:
-        found = inspect(settings, readable, facts, header, last_year=academic_year_of(now) + 1)
+    contracts = all_contracts() if contracts is None else contracts
+    content, facts = first_opened(staged.path, staged.facts, contracts, staged.folder)
+    refuse_what_is_no_table(facts.head)
+    encoding = recognise_encoding(content.path)
+    with readable(content.path, encoding, staged.folder) as text:
+        layout = layout_of(
+            _head(text),
+            encoding.codec,
+            contracts,
+            known_files() if known is None else known,
+            last_year=academic_year_of(now) + 1,
+            whole=text.stat().st_size <= HEAD,
+        )
+        found = inspect(text, layout, tolerated=settings.quarantine_share)
+    header = layout.header
     missing = refuse_unless_complete(header, found.years)
     contract = header.contract
-    return Delivery(
-        sha256=facts.sha256,
+    delivery = Delivery(
+        sha256=staged.facts.sha256,
         dataset=contract.dataset,
         source=source,
         original_name=name,
         received_at=now,
-        size_bytes=facts.size,
+        size_bytes=staged.facts.size,
         rows=found.rows,
         years=found.years,
-        form=Form(encoding, header.separator, quoted=facts.has_quotes),
+        form=Form(
+            encoding.name,
+            header.separator,
+            quote=layout.quote,
+            quoted=found.quoted,
+            header_line=layout.header_line,
+            surplus=layout.surplus,
+            cr_only=layout.cr_only,
+            container=content.container,
+            member=content.member,
+            content_sha256=facts.sha256 if content.container else "",
+            mojibake=encoding.mojibake,
+            broken=encoding.broken,
+            lines=found.lines or {},
+            unknown_codes=found.unknown_codes,
+        ),
         columns=header.names,
         missing_columns=missing,
         unknown_columns=header.unknown,
         simulated=found.simulated or source == SIMULATED_SOURCE,
         code_version=f"emtp-assets {code_version()}; contrato {contract.dataset} {contract.version}",
     )
+    return Examined(delivery, found.aside, found.selection)
+
+
+def _head(text: Path) -> bytes:
+    with text.open("rb") as handle:
+        return handle.read(HEAD)
 
 
 def remove(path: Path, before: stat_result, delivery: Delivery, ledger: Ledger) -> bool:
     """Take an archived file out of the drop folder, unless it changed since; whether it is gone."""
-    if _changed(path, before):
-        return not path.exists()
     try:
-        path.unlink(missing_ok=True)
+        with alone(ledger.path.parent):
+            take_away(path, before)
     except OSError as error:
-        ledger.leave_behind(path.name, before.st_size, before.st_mtime_ns, delivery.sha256)
+        ledger.leave_behind(path.name, before.st_size, before.st_mtime_ns, before.st_ctime_ns, delivery.sha256)
         _log.warning("%s fue recibido, pero no se pudo quitar de la carpeta: %s", path.name, error.strerror)
         return False
-    return True
+    return not path.exists()
 
 
 def _in_force(delivery: Delivery, ledger: Ledger) -> bool:
@@ -223,20 +297,12 @@ def _unreadable(path: Path) -> IntakeError | None:
 
 def _dealt_with(name: str, status: stat_result, ledger: Ledger) -> AlreadyKnown | Rejection | None:
     """A file that could not leave the folder and has not changed: its outcome stands, unread."""
-    if (delivery := ledger.left_behind(name, status.st_size, status.st_mtime_ns)) is not None:
+    if (delivery := ledger.left_behind(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)) is not None:
         return AlreadyKnown(delivery, left_in_drop=True)
-    standing = ledger.standing_rejection(name, status.st_size, status.st_mtime_ns)
+    standing = ledger.standing_rejection(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if standing is not None and standing.code not in {"sin_permiso", "cambiando"}:
         return replace(standing, already_reported=True)
     return None
-
-
-def _changed(path: Path, before: stat_result) -> bool:
-    try:
-        now = path.lstat()
-    except FileNotFoundError:
-        return True
-    return (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino)
 
 
 def _still_changing() -> IntakeError:

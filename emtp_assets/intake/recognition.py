@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from emtp_assets.intake.problem import ASK_AGAIN, IntakeError, some
 SEPARATORS = {";": "punto y coma", ",": "coma", "\t": "tabulador", "|": "barra vertical"}
 RESERVED = frozenset({"_DELIVERY", "_ROW", "_YEAR", "_IN_SCOPE", "ACADEMIC_YEAR"})
 _LONGEST_NAME = 120
+_AROUND = " \t\r\n\"'\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,26 @@ def read_header(contract: Contract, separator: str, names: Sequence[str]) -> Hea
     return Header(contract, separator, tuple(names), tuple(contract.column_spelled(n) for n in names))
 
 
-def recognise(line: str, contracts: Sequence[Contract], known: Sequence[KnownFile]) -> Header:
-    """The dataset of a file by its header line (no BOM, no line end).
+def bare(cell: str) -> str:
+    """A header cell without the blanks, quotes and invisible characters that programs leave around it."""
+    return unicodedata.normalize("NFC", cell).strip(_AROUND)
+
+
+def fitting(line: str, contracts: Sequence[Contract]) -> bool:
+    """Whether a line of text is the header of one of the datasets, or of several."""
+    return any(_has_signature(header) for header in _readings(line, contracts))
+
+
+def fitting_cells(cells: Sequence[str], contracts: Sequence[Contract]) -> bool:
+    """The same of a row of cells."""
+    names = [bare(cell) for cell in cells]
+    return any(_has_signature(read_header(contract, "", names)) for contract in contracts)
+
+
+def recognise(line: str, contracts: Sequence[Contract], known: Sequence[KnownFile], *, number: int = 1) -> Header:
+    """The dataset of a file by its header line (no BOM, no line end), which is line ``number`` of it.
+
+    Unnamed columns after the last named one are no columns.
 
     Raises:
         IntakeError: another official file, a header of no dataset, of several, or with doubtful names.
@@ -71,17 +91,12 @@ def recognise(line: str, contracts: Sequence[Contract], known: Sequence[KnownFil
             expected="Los nombres oficiales de las columnas en la primera línea.",
             action=ASK_AGAIN,
         )
-    readings = [(sep, names) for sep in SEPARATORS if (names := _split(line, sep)) and len(names) > 1]
-    for _, names in readings:
-        _refuse_known_file(names, known)
-    fits = [
-        header
-        for sep, names in readings
-        for contract in contracts
-        if _has_signature(header := read_header(contract, sep, names))
-    ]
+    readings = _readings(line, contracts)
+    for header in readings:
+        _refuse_known_file(header.names, known)
+    fits = [header for header in readings if _has_signature(header)]
     if not fits:
-        raise _unrecognised(line, readings, contracts)
+        raise _unrecognised(readings, contracts, number)
     recognised = {id(h): sum(c is not None for c in h.columns) for h in fits}
     fits.sort(key=lambda h: (recognised[id(h)], len(h.contract.signature)), reverse=True)
     best, *others = fits
@@ -89,11 +104,11 @@ def recognise(line: str, contracts: Sequence[Contract], known: Sequence[KnownFil
         raise IntakeError(
             "ambiguo",
             f"El encabezado corresponde a la vez a «{best.contract.title}» y «{others[0].contract.title}».",
-            where="línea 1",
+            where=f"línea {number}",
             expected="Un encabezado propio de un solo conjunto de datos.",
             action="Avise a quien mantiene los contratos de datos.",
         )
-    _refuse_doubtful_names(best)
+    _refuse_doubtful_names(best, number)
     return best
 
 
@@ -145,12 +160,21 @@ def require_year(header: Header) -> int:
     return at
 
 
+def _readings(line: str, contracts: Sequence[Contract]) -> list[Header]:
+    """The line as a header, by each separator that it has and each contract."""
+    split = [(sep, names) for sep in SEPARATORS if len(names := _split(line, sep)) > 1]
+    return [read_header(contract, sep, names) for sep, names in split for contract in contracts]
+
+
 def _split(line: str, separator: str) -> list[str]:
     try:
-        rows = list(csv.reader([line], delimiter=separator, strict=True))
+        rows = list(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
     except csv.Error:
         return []
-    return [name.strip() for name in rows[0]] if rows else []
+    names = [bare(name) for name in rows[0]] if rows else []
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _has_signature(header: Header) -> bool:
@@ -172,19 +196,16 @@ def _refuse_known_file(names: Sequence[str], known: Sequence[KnownFile]) -> None
             )
 
 
-def _unrecognised(line: str, readings: Sequence[tuple[str, list[str]]], contracts: Sequence[Contract]) -> IntakeError:
-    nearest = max(
-        (read_header(contract, sep, names) for sep, names in readings for contract in contracts),
-        key=lambda h: sum(c is not None for c in h.columns),
-        default=None,
-    )
+def _unrecognised(readings: Sequence[Header], contracts: Sequence[Contract], number: int) -> IntakeError:
+    nearest = max(readings, key=lambda h: sum(c is not None for c in h.columns), default=None)
+    where = f"línea {number} (encabezado)"
     known = sum(c is not None for c in nearest.columns) if nearest else 0
     titles = some([c.title for c in contracts])
     if nearest is None:
         return IntakeError(
             "separador",
             "La primera línea no se puede separar en columnas: no usa «;», «,», tabulador ni «|».",
-            where="línea 1 (encabezado)",
+            where=where,
             expected="Columnas separadas por «;» (punto y coma).",
             action="Si abrió y guardó el archivo con otro programa, use el original.",
         )
@@ -194,7 +215,7 @@ def _unrecognised(line: str, readings: Sequence[tuple[str, list[str]]], contract
             "encabezado",
             f"El archivo se parece a «{nearest.contract.title}» ({known} de {len(nearest.names)} columnas "
             f"conocidas), pero le faltan las que lo identifican: {some(lacking)}.",
-            where="línea 1 (encabezado)",
+            where=where,
             expected=f"El encabezado oficial de «{nearest.contract.title}».",
             action="Use el archivo oficial completo, sin quitar ni renombrar columnas.",
         )
@@ -202,29 +223,28 @@ def _unrecognised(line: str, readings: Sequence[tuple[str, list[str]]], contract
         "encabezado",
         f"El encabezado no corresponde a ningún conjunto de datos conocido ({len(nearest.names)} columnas, "
         f"{known} conocidas).",
-        where="línea 1 (encabezado)",
+        where=where,
         expected=f"El encabezado oficial de uno de estos archivos: {titles}.",
         action="Revise que sea el archivo correcto y que su primera línea sea el encabezado, sin títulos.",
     )
 
 
-def _refuse_doubtful_names(header: Header) -> None:
+def _refuse_doubtful_names(header: Header, number: int) -> None:
     def refuse(what: str, expected: str) -> IntakeError:
         return IntakeError(
             "encabezado_dudoso",
             what,
-            where="línea 1 (encabezado)",
+            where=f"línea {number} (encabezado)",
             expected=expected,
             action="Use el archivo oficial sin modificar su encabezado.",
         )
 
-    last = len(header.names) - 1
     seen: dict[str, int] = {}
     for at, (name, column) in enumerate(zip(header.names, header.columns, strict=True)):
-        if not name.strip() and at not in (0, last):
+        if not name.strip() and at:
             raise refuse(
                 f"La columna {at + 1} no tiene nombre.",
-                "Un nombre en cada columna (salvo una técnica al borde).",
+                "Un nombre en cada columna (salvo una técnica al comienzo).",
             )
         identity = column.official.upper() if column else raw_name(name, at).upper()
         if identity in seen:

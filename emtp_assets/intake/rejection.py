@@ -7,9 +7,11 @@ import errno
 import shutil
 from dataclasses import replace
 from datetime import datetime
+from os import stat_result
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from emtp_assets.intake.leaving import alone, changed, put_back, same
 from emtp_assets.intake.ledger import Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
 from emtp_assets.partitions import TIMEZONE
@@ -21,6 +23,7 @@ _LONGEST_NAME = 180
 
 def put_aside(
     path: Path,
+    before: stat_result,
     drop: Path,
     ledger: Ledger,
     problem: IntakeError,
@@ -28,19 +31,42 @@ def put_aside(
     source: str,
     now: datetime,
     sha256: str | None,
-) -> Rejection:
+) -> Rejection | None:
     """Explain, write down and move a refused file; its bytes are never lost.
 
     The explanation and the ledger come first: a process killed in between leaves the file in the drop folder,
-    to be refused again. When it cannot be moved it stays there, and ``moved_to`` is None.
+    to be refused again. When it cannot be moved it stays there, and ``moved_to`` is None. One process at a time: two
+    that refuse the same file are one refusal. None: the file that was refused (``before``) is no longer there, and
+    what is there now, if anything is, stays there.
+
+    Raises:
+        FileNotFoundError: another process was quicker.
     """
-    status = path.lstat()
+    with alone(ledger.path.parent):
+        path.lstat()
+        if changed(path, before):
+            return None
+        return _put_aside(path, before, drop, ledger, problem, source=source, now=now, sha256=sha256)
+
+
+def _put_aside(
+    path: Path,
+    status: stat_result,
+    drop: Path,
+    ledger: Ledger,
+    problem: IntakeError,
+    *,
+    source: str,
+    now: datetime,
+    sha256: str | None,
+) -> Rejection | None:
     rejection = Rejection(
         original_name=path.name,
         source=source,
         rejected_at=now,
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
         sha256=sha256,
         code=problem.code,
         what=problem.what,
@@ -63,6 +89,12 @@ def put_aside(
     except OSError:
         ledger.amend_rejection(number, None)
         return rejection
+    if target.lstat().st_dev == status.st_dev and not same(target.lstat(), status):
+        # Another file was put there in the last instant: it has not been read yet.
+        put_back(target, path)
+        beside.unlink(missing_ok=True)
+        ledger.amend_rejection(number, None)
+        return None
     return replace(rejection, moved_to=target)
 
 
@@ -72,7 +104,7 @@ def leave(path: Path, ledger: Ledger, problem: IntakeError, *, source: str, now:
     A file of the same name, size and time that was reported before comes back as ``already_reported``.
     """
     status = path.lstat()
-    before = ledger.standing_rejection(path.name, status.st_size, status.st_mtime_ns)
+    before = ledger.standing_rejection(path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if before is not None and before.code == problem.code:
         return replace(before, already_reported=True)
     rejection = Rejection(
@@ -81,6 +113,7 @@ def leave(path: Path, ledger: Ledger, problem: IntakeError, *, source: str, now:
         rejected_at=now,
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
         sha256=None,
         code=problem.code,
         what=problem.what,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,19 @@ class CatalogueError(ValueError):
     """`tables.yaml` contradicts itself; raised when it is read."""
 
 
+class Figure(StrEnum):
+    """How the values of several rows become one figure of a region or the country."""
+
+    SUM = "sum"
+    MEAN = "mean"
+
+
 @dataclass(frozen=True)
 class PublishedColumn:
     """A published column.
 
-    ``note_of`` names the measure whose symbol it holds; ``published`` is what a cache's repeats.
+    ``note_of`` names the measure whose symbol it holds; ``published`` is what a cache's repeats; ``figure`` is None for
+    what is no indicator.
     """
 
     name: str
@@ -38,6 +47,7 @@ class PublishedColumn:
     origin: str
     note_of: str | None = None
     published: str | None = None
+    figure: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class PublishedTable:
 
     ``select`` is DuckDB SQL whose ``{name}`` placeholders are anonymized tables (for a cache: the published
     table ``cache_of``). ``latest`` tables hold the newest year alone. Rows are ordered by ``key``, by all
-    columns when there is none.
+    columns when there is none. Rows that differ in an ``apart`` column of the key are never added up.
     """
 
     name: str
@@ -60,6 +70,7 @@ class PublishedTable:
     latest: bool
     optional_sources: Mapping[str, Mapping[str, str]]
     cache_of: str | None = None
+    apart: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -80,6 +91,11 @@ class PublishedTable:
     def notes(self) -> tuple[tuple[str, str], ...]:
         """(measure, the column of its symbol) pairs."""
         return tuple((column.note_of, column.name) for column in self.columns if column.note_of)
+
+    @property
+    def indicators(self) -> tuple[PublishedColumn, ...]:
+        """The columns that hold figures, in their order."""
+        return tuple(column for column in self.columns if column.figure)
 
     def named(self, published: str) -> str | None:
         """The column's name here for the published column ``published``; None if it is not repeated."""
@@ -147,7 +163,14 @@ def _table(entry: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]]) -
     columns: list[PublishedColumn] = []
     for spec in entry["columns"]:
         columns.append(
-            PublishedColumn(spec["name"], spec["type"], spec.get("unit", ""), spec["description"], spec["origin"])
+            PublishedColumn(
+                name=spec["name"],
+                type=spec["type"],
+                unit=spec.get("unit", ""),
+                description=spec["description"],
+                origin=spec["origin"],
+                figure=_figure(entry["name"], spec),
+            )
         )
         if spec.get("nota"):
             columns.append(_note(columns[-1].name))
@@ -171,6 +194,7 @@ def _table(entry: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]]) -
         select=entry["select"].strip(),
         latest=bool(entry.get("latest", False)),
         optional_sources={},
+        apart=tuple(entry.get("apart", ())),
     )
     optional = {name: lookups[name] for name in table.sources if name in lookups}
     table = PublishedTable(**{**vars(table), "optional_sources": optional})
@@ -178,11 +202,23 @@ def _table(entry: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]]) -
     _unique(table.name, names)
     if not table.sources or table.main_source in optional:
         raise CatalogueError(f"{table.name}: la consulta no nombra primero su tabla principal")
+    if unknown := set(table.apart) - set(table.key):
+        raise CatalogueError(f"{table.name}: fuera de la clave no se separa nada: {', '.join(sorted(unknown))}")
     if unknown := {*table.key, YEAR} - set(names):
         raise CatalogueError(f"{table.name}: la clave usa columnas que no existen: {', '.join(sorted(unknown))}")
     if unknown := {column.type for column in columns} - _TYPES:
         raise CatalogueError(f"{table.name}: tipos desconocidos: {', '.join(sorted(unknown))}")
     return table
+
+
+def _figure(table: str, spec: Mapping[str, Any]) -> Figure | None:
+    said = spec.get("figure", Figure.SUM if spec["type"] == "BIGINT" else None)
+    if said is None and spec.get("nota"):
+        raise CatalogueError(f"{table}.{spec['name']}: falta decir cómo se resume (figure: sum o mean)")
+    try:
+        return Figure(said) if said is not None else None
+    except ValueError as error:
+        raise CatalogueError(f"{table}.{spec['name']}: figure es sum o mean, no {said!r}") from error
 
 
 def _note(measure: str) -> PublishedColumn:

@@ -15,6 +15,7 @@ from emtp_assets.storage.provenance import Origin
 PROVENANCE_FILE = "procedencia.json"
 METADATA_FILE = "cache_metadata.json"
 README_FILE = "LEEME.txt"
+CORRECTIONS_FILE = "correcciones.md"
 DICTIONARY = "diccionario_datos"
 
 SIMULATED_WARNING = "CONTIENE DATOS SIMULADOS: no son cifras oficiales y no deben citarse ni usarse para decidir."
@@ -132,6 +133,7 @@ def readme(provenance: Mapping[str, Any], tables: Sequence[PublishedTable]) -> s
         *(f"- {', '.join(t.files)}: {t.title}. {provenance['tablas'][t.name]['filas']} filas." for t in tables),
         f"- {DICTIONARY}.csv, {DICTIONARY}.md: qué es cada columna.",
         f"- {PROVENANCE_FILE}: de qué entregas viene cada tabla y año, y el SHA-256 de cada archivo.",
+        f"- {CORRECTIONS_FILE}: qué cifras de años ya publicados cambian respecto del conjunto anterior.",
         f"- {METADATA_FILE}: lo que lee el Visualizador para mostrar la fecha de actualización.",
         "",
         "CÓMO LEERLOS",

@@ -29,12 +29,15 @@ def write_parquet(
         duckdb.Error: the query lacks a column of the catalogue, a value does not fit its type, or the disk
             refused.
     """
-    columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in table.columns)
     order = ", ".join(f"{identifier(name)} NULLS LAST" for name in table.key) or "ALL"
     options = ["FORMAT parquet", "COMPRESSION zstd", *([provenance.copy_option] if provenance else [])]
-    connection.execute(
-        f"COPY (SELECT {columns} FROM ({query}) ORDER BY {order}) TO {literal(target)} ({', '.join(options)})"
-    )
+    connection.execute(f"COPY ({typed(table, query)} ORDER BY {order}) TO {literal(target)} ({', '.join(options)})")
+
+
+def typed(table: PublishedTable, query: str) -> str:
+    """``query``'s rows with the catalogue's columns and types, as they are published."""
+    columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in table.columns)
+    return f"SELECT {columns} FROM ({query})"
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, table: PublishedTable, source: Path, target: Path) -> None:

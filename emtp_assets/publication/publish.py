@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +13,15 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from emtp_assets.partitions import TIMEZONE
-from emtp_assets.publication import documents
-from emtp_assets.publication.build import SetBuilder, first_line
+from emtp_assets.publication import documents, gate
+from emtp_assets.publication.build import SetBuilder
 from emtp_assets.publication.catalogue import all_tables
 from emtp_assets.publication.files import ENCODING
+from emtp_assets.publication.history import PublicationHistory
+from emtp_assets.publication.inputs import first_line
 from emtp_assets.publication.record import Describe, read_record
 from emtp_assets.publication.sets import PublicationError, SetStore
+from emtp_assets.publication.told import document, section
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 from emtp_assets.storage.provenance import Origin
@@ -65,7 +69,11 @@ def publish(
     dataset must not vanish because a folder did. On a production instance simulated figures of the present
     set do not count as such, and nothing that is simulated or mixed is published.
 
+    Published figures that change beyond the thresholds need an approval of exactly that change, whoever calls this.
+    What changed is written beside the tables, and every publication in the history.
+
     Raises:
+        NotApprovedError: they do, and nobody approved it.
         PublicationError: nothing was published and the former set stands; the message says why, in Spanish.
     """
     store = SetStore(settings.data_dir)
@@ -73,22 +81,31 @@ def publish(
         with store.exclusive():
             store.check_link()
             store.clean()
+            _note(settings, store)
             current = store.current()
             former = read_record(current) if current else None
             with store.building(now) as (name, folder):
                 builder = SetBuilder(settings, lake, folder, former, allow_missing=allow_missing)
                 builder.write()
+                restated = gate.written(settings, builder.inputs, folder, current, former, now)
+                approval = gate.admitted(settings, restated, gate.names(former, describe))
                 record = builder.record(name, now, run_id, describe)
                 if current and former is None:
                     record["avisos"].append(
                         f"No se pudo leer la procedencia del conjunto anterior ({current.name}): no se "
                         "comprobó si desaparecieron tablas o años."
                     )
+                record["avisos"] += restated.unread
+                record["correcciones"] = section(restated, approval, settings.suppression_minimum)
                 _write_documents(folder, record, now)
                 target = store.swap(name, folder)
-            warnings = [*record["avisos"], *store.prune(settings.published_sets_kept)]
+            # A set that is in no history yet must not be pruned: it is the only one to know what it was made of.
+            unnoted = _note(settings, store)
+            warnings = [*record["avisos"], *(unnoted or store.prune(settings.published_sets_kept))]
     except OSError as error:
         raise PublicationError(f"El disco no permitió publicar (¿está lleno?): {error}. {_STANDS}") from error
+    except sqlite3.Error as error:
+        raise PublicationError(f"No se pudo leer el registro de aprobaciones: {error}. {_STANDS}") from error
     except duckdb.Error as error:
         raise PublicationError(f"No se pudieron escribir los datos: {first_line(error)}. {_STANDS}") from error
     return PublishedSet(
@@ -102,6 +119,15 @@ def publish(
     )
 
 
+def _note(settings: Settings, store: SetStore) -> list[str]:
+    """Bring the history up to date. A set that stands is not taken back for want of it: why not, in Spanish."""
+    try:
+        PublicationHistory(settings.data_dir).catch_up(store)
+    except (OSError, sqlite3.Error, KeyError, ValueError) as error:
+        return [f"No se pudo anotar la historia de publicaciones ({error}); se intentará en la siguiente."]
+    return []
+
+
 def _write_documents(folder: Path, record: Mapping[str, Any], now: datetime) -> None:
     local = now.astimezone(ZoneInfo(TIMEZONE)).replace(tzinfo=None).isoformat(timespec="seconds")
     tables = all_tables()
@@ -110,6 +136,7 @@ def _write_documents(folder: Path, record: Mapping[str, Any], now: datetime) -> 
         f"{documents.DICTIONARY}.md": (documents.dictionary_markdown(tables), "utf-8"),
         documents.PROVENANCE_FILE: (documents.as_json(record), "utf-8"),
         documents.METADATA_FILE: (documents.as_json(documents.metadata(record, local)), "utf-8"),
+        documents.CORRECTIONS_FILE: (document(record["correcciones"], now), "utf-8"),
         documents.README_FILE: (documents.readme(record, tables), ENCODING),
     }
     for name, (text, encoding) in texts.items():

@@ -1,19 +1,21 @@
-"""Exact accounts between layers and between years: no row lost, none counted twice, no file cut or doubled.
+"""Exact accounts between layers: no row lost, none counted twice, no file doubled.
 
-SQL over Parquet in a session of the caller (`storage.duck.session`). Rules about values are in `rules`.
+SQL over Parquet in a session of the caller (`storage.duck.session`). Rules about values are in `rules`; what changed
+since an earlier year, in `drift`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
-from emtp_assets.contracts import Column, Contract, Severity
-from emtp_assets.quality.outcome import Outcome, number
+from emtp_assets.contracts import Contract, Severity
+from emtp_assets.quality.drift import drift_specs
+from emtp_assets.quality.outcome import Outcome, number, percent
 from emtp_assets.quality.rules import spec
 from emtp_assets.storage.duck import literal
 from emtp_assets.storage.lake import Layer
@@ -31,28 +33,9 @@ class _Account:
 
 ROWS = "cuadratura_de_filas"
 DUPLICATES = "duplicados_acotados"
-FALL = "filas_no_bajan"
-RISE = "filas_no_suben"
-STRUCTURE = "estructura_conocida"
 READABLE = "valores_legibles"
 
 _ACCOUNTS: dict[str, _Account] = {
-    STRUCTURE: _Account(
-        Layer.RAW,
-        Severity.WARNING,
-        "La entrega trae las columnas oficiales de su año y ninguna más; si no, cambió la estructura.",
-    ),
-    FALL: _Account(
-        Layer.RAW,
-        Severity.ERROR,
-        "Las filas no bajan más de {tolerated} respecto del año anterior más cercano del mismo origen"
-        " (un archivo cortado entre dos filas no se nota de otro modo).",
-    ),
-    RISE: _Account(
-        Layer.RAW,
-        Severity.WARNING,
-        "Las filas no suben más de {tolerated} respecto del año anterior más cercano del mismo origen.",
-    ),
     ROWS: _Account(
         Layer.CLEANED,
         Severity.ERROR,
@@ -74,21 +57,20 @@ _ACCOUNTS: dict[str, _Account] = {
 def accounting_specs(
     contract: Contract, layer: Layer, asset_key: dg.AssetKey | str, totals: Iterable[str] = ()
 ) -> list[dg.AssetCheckSpec]:
-    """The accounting checks of a layer's asset; ``totals`` are the measures reconciled."""
+    """The accounting and drift checks of a layer's asset; ``totals`` are the measures reconciled."""
     specs = [
-        spec(name, asset_key, _description(name, contract), account.severity)
+        spec(name, asset_key, account.description, account.severity)
         for name, account in _ACCOUNTS.items()
         if account.layer is layer
     ]
     return [
+        *drift_specs(contract, layer, asset_key),
         *specs,
         *(spec(total_id(measure), asset_key, _total_text(measure), Severity.ERROR) for measure in totals),
     ]
 
 
-def row_accounting(
-    con: duckdb.DuckDBPyConnection, contract: Contract, year: int, *, raw: Path, cleaned: Path, rejected: Path
-) -> Outcome:
+def row_accounting(con: duckdb.DuckDBPyConnection, year: int, *, raw: Path, cleaned: Path, rejected: Path) -> Outcome:
     """Whether every raw row (``_delivery``, ``_row``) is in cleaned or in rejected, once, and no other is.
 
     ``rejected`` holds one line a refused row, duplicates included (``regla`` = 'duplicado'). Exact: rows are
@@ -131,7 +113,6 @@ def row_accounting(
         text = f"{text} ({', '.join(wrong)})"
     return _outcome(
         ROWS,
-        contract,
         year,
         passed=not wrong,
         observed=text,
@@ -168,9 +149,7 @@ def total_reconciled(
     return Outcome(total_id(measure), year, passed, Severity.ERROR, text, 0, int(wanted), (), _total_text(measure))
 
 
-def duplicates_share(
-    con: duckdb.DuckDBPyConnection, contract: Contract, year: int, *, raw: Path, rejected: Path
-) -> Outcome:
+def duplicates_share(con: duckdb.DuckDBPyConnection, year: int, *, raw: Path, rejected: Path) -> Outcome:
     """Whether duplicates stay within 1% of the rows received."""
     row = con.execute(
         f"SELECT (SELECT count(*) FROM {_table(raw)}),"
@@ -179,53 +158,12 @@ def duplicates_share(
     assert row is not None
     received, duplicates = row
     share = duplicates / received if received else 0.0
-    text = f"{number(duplicates)} de {number(received)} filas ({_percent(share)})"
+    text = f"{number(duplicates)} de {number(received)} filas ({percent(share)})"
     passed = share <= DUPLICATES_TOLERATED
-    return _outcome(DUPLICATES, contract, year, passed=passed, observed=text, outside=duplicates, total=received)
+    return _outcome(DUPLICATES, year, passed=passed, observed=text, outside=duplicates, total=received)
 
 
-def row_change(contract: Contract, year: int, rows: int, earlier: Mapping[int, int]) -> tuple[Outcome, Outcome]:
-    """Rows against the nearest earlier year: (they do not fall too far, they do not rise too far).
-
-    ``earlier`` gives rows by academic year of the same origin (simulated or real), whichever years there are;
-    with none before ``year`` there is nothing to compare and both pass.
-    """
-    before = max((y for y in earlier if y < year), default=None)
-    fell = rose = False
-    if before is None or not earlier[before]:
-        text = f"{number(rows)} filas; no hay un año anterior del mismo origen"
-    else:
-        change = rows / earlier[before] - 1
-        text = f"{number(rows)} filas; {before}: {number(earlier[before])} ({_percent(change, sign=True)})"
-        fell, rose = change < -contract.row_change_tolerated, change > contract.row_change_tolerated
-    return (
-        _outcome(FALL, contract, year, passed=not fell, observed=text, outside=0, total=rows),
-        _outcome(RISE, contract, year, passed=not rose, observed=text, outside=0, total=rows),
-    )
-
-
-def structure(
-    contract: Contract, year: int, headers: Iterable[str], rows: int = 0, *, expected: Iterable[Column] | None = None
-) -> Outcome:
-    """Whether the delivery's header has the expected columns (by any spelling) and no unknown one.
-
-    ``expected``: that year's official columns, unless told otherwise: a query does not ask for all of them.
-    """
-    named = [(header, contract.column_spelled(header)) for header in headers]
-    known = {column.name for _, column in named if column is not None}
-    unknown = [header for header, column in named if column is None and header.strip()]
-    wanted = contract.official_columns(year) if expected is None else expected
-    missing = [c.official for c in wanted if c.name not in known]
-    parts = []
-    if missing:
-        parts.append(f"faltan {len(missing)}: {', '.join(missing[:10])}{'…' if len(missing) > 10 else ''}")
-    if unknown:
-        parts.append(f"nuevas {len(unknown)}: {', '.join(unknown[:10])}{'…' if len(unknown) > 10 else ''}")
-    text = f"cambió la estructura: {'; '.join(parts)}" if parts else f"{len(known)} columnas, todas conocidas"
-    return _outcome(STRUCTURE, contract, year, passed=not parts, observed=text, outside=0, total=rows)
-
-
-def unreadable(con: duckdb.DuckDBPyConnection, contract: Contract, year: int, cleaned: Path) -> Outcome:
+def unreadable(con: duckdb.DuckDBPyConnection, year: int, cleaned: Path) -> Outcome:
     """Optional values that cleaning could not read, by column: ``_ilegibles`` lists the columns of a row."""
     row = con.execute(f"SELECT count(*), count(*) FILTER (len(_ilegibles) > 0) FROM {_table(cleaned)}").fetchone()
     assert row is not None
@@ -238,7 +176,6 @@ def unreadable(con: duckdb.DuckDBPyConnection, contract: Contract, year: int, cl
     text = "; ".join(listed[:10]) if listed else "todos legibles"
     return _outcome(
         READABLE,
-        contract,
         year,
         passed=not affected,
         observed=text,
@@ -255,7 +192,6 @@ def total_id(measure: str) -> str:
 
 def _outcome(
     name: str,
-    contract: Contract,
     year: int,
     *,
     passed: bool,
@@ -264,12 +200,8 @@ def _outcome(
     total: int,
     examples: tuple[str, ...] = (),
 ) -> Outcome:
-    severity = _ACCOUNTS[name].severity
-    return Outcome(name, year, passed, severity, observed, outside, total, examples, _description(name, contract))
-
-
-def _description(name: str, contract: Contract) -> str:
-    return _ACCOUNTS[name].description.replace("{tolerated}", f"{contract.row_change_tolerated:.0%}")
+    account = _ACCOUNTS[name]
+    return Outcome(name, year, passed, account.severity, observed, outside, total, examples, account.description)
 
 
 def _total_text(measure: str) -> str:
@@ -278,10 +210,6 @@ def _total_text(measure: str) -> str:
 
 def _table(path: Path) -> str:
     return f"read_parquet({literal(path)}, hive_partitioning=false)"
-
-
-def _percent(share: float, *, sign: bool = False) -> str:
-    return f"{share:{'+' if sign else ''}.1%}".replace(".", ",")
 
 
 def _plain(value: float) -> str:

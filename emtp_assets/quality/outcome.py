@@ -20,7 +20,7 @@ class Outcome:
 
     ``observed`` is what was found, in words or as a number; ``unexpected_count`` of ``total`` rows break the
     rule. ``examples`` are distinct values that break it, at most five; None withholds them, because the
-    column is personal.
+    column is personal. ``detail``: what else there is to read, as Markdown.
     """
 
     rule: str
@@ -32,6 +32,7 @@ class Outcome:
     total: int
     examples: tuple[str, ...] | None
     description: str
+    detail: str = ""
 
 
 def blocking_failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -60,6 +61,11 @@ def number(value: float) -> str:
     return text.translate(str.maketrans(",.", ".,"))
 
 
+def percent(share: float, *, sign: bool = False) -> str:
+    """A share as Chileans write it: 12,5%."""
+    return f"{share:{'+' if sign else ''}.1%}".replace(".", ",")
+
+
 def _combined(group: list[Outcome], key: dg.AssetKey, docs: Path | str | None) -> dg.AssetCheckResult:
     failed = [o for o in group if not o.passed]
     severities = {o.severity for o in (failed or group)}
@@ -75,6 +81,8 @@ def _combined(group: list[Outcome], key: dg.AssetKey, docs: Path | str | None) -
         metadata["ejemplos"] = dg.MetadataValue.text(_examples(group))
     if len(group) > 1:
         metadata["por_año"] = _by_year(group)
+    if any(o.detail for o in group):
+        metadata["detalle"] = dg.MetadataValue.md(_details(group))
     if docs is not None:
         is_url = isinstance(docs, str) and "://" in docs
         metadata["data_docs"] = dg.MetadataValue.url(str(docs)) if is_url else dg.MetadataValue.path(docs)
@@ -97,6 +105,11 @@ def _observed(group: list[Outcome]) -> str:
 
 def _value(value: str | float) -> str:
     return value if isinstance(value, str) else number(value)
+
+
+def _details(group: list[Outcome]) -> str:
+    told = [o for o in group if o.detail]
+    return told[0].detail if len(group) == 1 else "\n\n".join(f"### {o.year}\n\n{o.detail}" for o in told)
 
 
 def _examples(group: list[Outcome]) -> str:

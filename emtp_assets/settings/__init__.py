@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     simulated_seed: int = 20260301
 
     drop_rest_seconds: Annotated[float, Field(ge=0)] = 10.0
+    # Lines of a file that may not fit its header before the whole file is refused; one always may.
+    quarantine_share: Annotated[float, Field(ge=0, le=0.5)] = 0.01
     suppression_minimum: Annotated[int, Field(ge=3)] = 10
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
@@ -96,6 +98,16 @@ class Settings(BaseSettings):
     duckdb_memory_limit: str = "250MB"
     duckdb_threads: Annotated[int, Field(ge=1)] = 2
     published_sets_kept: Annotated[int, Field(ge=1)] = 5
+
+    # From when a changed figure of a published year waits for a person: shares of the figure, and a floor in units.
+    restatement_national: Annotated[float, Field(ge=0)] = 0.01
+    restatement_region: Annotated[float, Field(ge=0)] = 0.05
+    restatement_living: Annotated[float, Field(ge=0)] = 0.10
+    restatement_floor: Annotated[int, Field(ge=0)] = 30
+
+    # Days that files which may name persons are kept: all of them, and those that another delivery replaced.
+    retention_days: Annotated[int, Field(ge=30)] | None = None
+    retention_replaced_days: Annotated[int, Field(ge=30)] | None = None
 
     @model_validator(mode="after")
     def _drop_inside_data_by_default(self) -> Settings:

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emtp_assets.contracts import Classification, Contract
+from emtp_assets.contracts import Contract
 from emtp_assets.contracts.codes import SEEDS
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import using_key
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session_config
+from emtp_assets.transformation.facts import for_macros
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -72,7 +73,7 @@ def run_models(
             name: {"files": [str(path) for path in given.files], "first": given.first, "last": given.last}
             for name, given in inputs.items()
         },
-        "contracts": {contract.dataset: _for_macros(contract) for contract in contracts},
+        "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "output": str(output),
         "footers": {
             model: {str(year): dict(footer) for year, footer in by_year.items()} for model, by_year in footers.items()
@@ -86,31 +87,11 @@ def run_models(
 def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str, str]:
     """The SQL of every model as it would run, by name; for lineage, which must not be declared by hand."""
     variables = {
-        "contracts": {contract.dataset: _for_macros(contract) for contract in contracts},
+        "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "seeds_dir": str(SEEDS),
     }
     result = _invoke(settings, ["compile", "--target", "keyless", "--vars", json.dumps(variables)])
     return {run.node.name: run.node.compiled_code for run in result.results if run.node.compiled_code}
-
-
-def _for_macros(contract: Contract) -> dict[str, Any]:
-    return {
-        "columns": [
-            {
-                "name": column.name,
-                "official": column.official,
-                "type": column.type.value,
-                "treatment": column.treatment.value,
-                # One person, one pseudonym: an identifier of one name hashes alike in every dataset, and
-                # never like one of another name.
-                "identity": column.official,
-                "required": column.required,
-                "key": column.key,
-                "personal": column.classification is not Classification.PUBLIC,
-            }
-            for column in contract.cleaned_columns
-        ]
-    }
 
 
 def _invoke(settings: Settings, command: list[str]) -> Any:

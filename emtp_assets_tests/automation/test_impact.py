@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emtp_assets.automation.impact import affected, chain_of
-from emtp_assets.keys import PUBLISHED, key_of
+from emtp_assets.keys import CORRECTIONS, PUBLICATION, PUBLISHED, key_of
 from emtp_assets.privacy.plans import plan_for
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.transformation import aggregated_models
@@ -24,7 +24,7 @@ def holding(lake: Lake, dataset: str, *years: int) -> None:
 
 
 def test_in_an_empty_lake_only_its_own_chain_and_the_publication(tmp_path: Path) -> None:
-    assert affected("docentes", [2025], Lake(tmp_path)) == {2025: [*chain_of("docentes"), PUBLISHED]}
+    assert affected("docentes", [2025], Lake(tmp_path)) == {2025: [*chain_of("docentes"), *PUBLICATION]}
 
 
 def test_enrolment_reaches_those_that_take_something_from_it_in_its_year(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_enrolment_reaches_those_that_take_something_from_it_in_its_year(tmp_pat
     assert {key_of(Layer.AGGREGATED, "egresados"), key_of(Layer.ANONYMIZED, "egresados")} <= set(keys)
     assert key_of(Layer.ANONYMIZED, "establecimientos") in keys, "its table shows the enrolment of each school"
     assert key_of(Layer.CLEANED, "egresados") not in keys
-    assert keys[-1] == PUBLISHED
+    assert keys[-2:] == [CORRECTIONS, PUBLISHED], "no run publishes without looking at what it restates"
 
 
 def test_the_year_after_is_counted_again_when_it_is_there(tmp_path: Path) -> None:

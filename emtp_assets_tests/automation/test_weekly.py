@@ -13,7 +13,7 @@ from emtp_assets.automation.weekly import CRON, newest_due, weekly_schedule
 from emtp_assets.contracts import DATASETS, contract_for
 from emtp_assets.definitions import build_definitions
 from emtp_assets.intake import Ledger
-from emtp_assets.keys import PUBLISHED
+from emtp_assets.keys import PUBLICATION
 from emtp_assets.partitions import TIMEZONE, academic_year_of
 from emtp_assets.settings import Mode, Settings
 from emtp_assets_tests.conftest import isolated_settings
@@ -32,7 +32,7 @@ def requests_at(settings: Settings, moment: datetime) -> dict[str, set[dg.AssetK
 
 
 def chains(*datasets: str) -> set[dg.AssetKey]:
-    return {PUBLISHED, *(key for dataset in datasets for key in chain_of(dataset))}
+    return {*PUBLICATION, *(key for dataset in datasets for key in chain_of(dataset))}
 
 
 def test_it_is_monday_at_six_by_the_clock_of_santiago(settings: Settings) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import Archive, Delivery, Ledger, Outcome, Rejection, extract_raw, receive
+from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.settings import HOME, Mode, Settings
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -28,6 +29,7 @@ class Instance:
         self.settings.drop.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(self.settings.data_dir)
         self.archive = Archive(self.settings.data_dir)
+        self.quarantine = Quarantine(self.settings.data_dir)
 
     def drop(self, content: bytes, name: str = "matricula.csv") -> Path:
         path = self.settings.drop / name

@@ -1,113 +1,125 @@
-"""A process that is killed, or refused by the system, at any step: no byte is lost and a rerun completes."""
+"""A process that is killed, or refused by the system, at any point: no byte is lost and a rerun completes."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import random
 import resource
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, receive
+from emtp_assets.intake.agreement import agreement
+from emtp_assets.intake.deleting import dispose
+from emtp_assets.intake.places import leftovers
 from emtp_assets.settings import Settings
+from emtp_assets_tests import faults
+from emtp_assets_tests.faults import in_child
 from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import enrolment
+from emtp_assets_tests.intake.world import FILES, Story, World
 
 NOBODY = 65534
+# Seeded points of a run, in batches that processes of a test run share.
+POINTS, BATCHES, SEED = 72, 8, 4
+LATER = NOW + timedelta(minutes=1)
+TOMORROW = NOW + timedelta(days=2)
 
 
-def in_child(body: Callable[[], None]) -> int:
-    """Run in a forked process; its exit status, or minus the signal that ended it."""
-    pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            body()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """What a run makes that nobody kills."""
+    world = World.at(tmp_path_factory.mktemp("undisturbed"))
+    world.take()
+    story = world.story()
+    assert story.waiting == []
+    assert len(story.deliveries) >= 3
+    assert sum(story.refused.values()) >= 2
+    assert agreement(world.settings, NOW, every_byte=True) == []
+    return story
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+@pytest.fixture(scope="module")
+def points(undisturbed: Story, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    assert undisturbed.raw
+    return faults.points_of(World.at(tmp_path_factory.mktemp("counted")).take)
 
 
-class DiesBefore(Ledger):
-    """A ledger whose process is killed as it reaches a step."""
-
-    step = ""
-
-    def find(self, sha256: str) -> Delivery | None:
-        return die() if self.step == "inspection" else super().find(sha256)
-
-    def record(self, delivery: Delivery) -> bool:
-        if self.step == "record":
-            die()
-        new = super().record(delivery)
-        if self.step == "removal":
-            die()
-        return new
-
-    def record_rejection(self, rejection: Rejection) -> int:
-        if self.step == "rejection record":
-            die()
-        number = super().record_rejection(rejection)
-        if self.step == "rejection move":
-            die()
-        return number
+def assert_nothing_lost_or_doubled(world: World, undisturbed: Story, dropped: set[str]) -> None:
+    """Right after the kill, after a rerun, and a day later."""
+    assert world.bytes_kept() >= dropped, "every byte dropped is in the folder, the archive or rejected/"
+    in_ledger = {delivery.sha256 for delivery in Ledger(world.settings.data_dir).deliveries()}
+    assert in_ledger <= set(world.story().archived), "a delivery is written down only once its bytes are kept"
+    world.take(LATER)
+    assert world.story() == undisturbed
+    records = Counter(rejection.original_name for rejection in Ledger(world.settings.data_dir).rejections())
+    assert set(records) <= set(FILES)
+    assert sum(records.values()) <= sum(undisturbed.refused.values()) + 1, "the one under way is refused again"
+    assert [f for f in agreement(world.settings, LATER, every_byte=True) if f.grave] == []
+    world.let_a_day_pass()
+    dispose(world.settings, LATER, "limpieza")
+    assert leftovers(world.settings, TOMORROW) == []
+    assert not list(world.settings.drop.rglob("*.part"))
+    assert agreement(world.settings, TOMORROW) == []
 
 
-def receive_and_die(instance: Instance, path: Path, step: str) -> int:
-    def body() -> None:
-        ledger = DiesBefore(instance.settings.data_dir)
-        ledger.step = step
-        receive(path, instance.settings, ledger, source="carpeta", now=NOW)
-
-    return in_child(body)
-
-
-@pytest.mark.parametrize("step", ["inspection", "record", "removal"])
-def test_killed_before_a_step_a_rerun_ends_as_if_it_had_not_been(instance: Instance, step: str) -> None:
-    content = enrolment(50)
-    path = instance.drop(content)
-    assert receive_and_die(instance, path, step) == -signal.SIGKILL
-    assert path.read_bytes() == content
-    outcome = receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
-    delivery = outcome.delivery if isinstance(outcome, AlreadyKnown) else outcome
-    assert isinstance(delivery, Delivery)
-    assert isinstance(outcome, AlreadyKnown) is (step == "removal")
-    assert instance.ledger.deliveries() == [delivery]
-    assert instance.archive.path(delivery.sha256).read_bytes() == content
-    assert not path.exists()
-    assert len(instance.raw(delivery, 2024)) == 50
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_killed_at_any_point_of_intake_a_rerun_ends_as_if_it_had_not_been(
+    batch: int, points: list[str], undisturbed: Story, tmp_path: Path
+) -> None:
+    dropped = World.at(tmp_path / "nothing taken").bytes_kept()
+    killed = 0
+    mine = faults.chosen(points, POINTS, SEED)[batch::BATCHES]
+    for point in mine:
+        world = World.at(tmp_path / str(point))
+        killed += faults.kill_at(world.take, point) == -signal.SIGKILL
+        assert_nothing_lost_or_doubled(world, undisturbed, dropped)
+    assert killed >= len(mine) - 1, "a run has as many points as were counted, but for one or two at its end"
 
 
-@pytest.mark.parametrize("step", ["rejection record", "rejection move"])
-def test_killed_while_refusing_the_file_is_still_there_to_be_refused(instance: Instance, step: str) -> None:
-    content = enrolment(5)[:-7]
-    path = instance.drop(content)
-    assert receive_and_die(instance, path, step) == -signal.SIGKILL
-    assert path.read_bytes() == content
-    outcome = receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
-    assert isinstance(outcome, Rejection)
-    assert outcome.moved_to is not None
-    assert outcome.moved_to.read_bytes() == content
-    assert outcome.explanation is not None
-    assert outcome.explanation.is_file()
+def test_killed_at_any_moment_between_two_points_too(undisturbed: Story, tmp_path: Path) -> None:
+    dropped = World.at(tmp_path / "nothing taken").bytes_kept()
+    moments = random.Random(SEED)
+    for turn in range(100 if faults.EVERY else 8):
+        world = World.at(tmp_path / str(turn))
+        faults.kill_after(world.take, moments.uniform(0, 0.3))
+        assert_nothing_lost_or_doubled(world, undisturbed, dropped)
+
+
+def test_killed_again_and_again_it_ends_all_the_same(points: list[str], undisturbed: Story, tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    dropped = world.bytes_kept()
+    turns = random.Random(SEED)
+    kills = sum(faults.kill_at(world.take, turns.randrange(len(points) // 3)) == -signal.SIGKILL for _ in range(8))
+    assert kills >= 4
+    assert world.bytes_kept() >= dropped
+    world.take(LATER)
+    assert world.story() == undisturbed
+    assert [f for f in agreement(world.settings, LATER, every_byte=True) if f.grave] == []
 
 
 def test_what_a_killed_process_left_half_copied_is_swept_a_day_later(instance: Instance) -> None:
     path = instance.drop(enrolment(5))
-    receive_and_die(instance, path, "inspection")
     incoming = instance.settings.data_dir / "archive" / ".incoming"
-    (left,) = incoming.iterdir()
-    os.utime(left, (0, 0))
+    point = 0
+    while not list(incoming.glob("*/bytes*")):
+        faults.kill_at(lambda: _receive(instance, path), point)
+        point += 1
+    for left in incoming.iterdir():
+        os.utime(left, (0, 0))
     receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
     assert list(incoming.iterdir()) == []
+
+
+def _receive(instance: Instance, path: Path) -> None:
+    receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
 
 
 def test_a_full_disk_leaves_file_and_ledger_as_they_were(instance: Instance) -> None:
@@ -147,16 +159,12 @@ def as_nobody(instance: Instance, path: Path) -> tuple[Outcome, Outcome]:
     outcomes = instance.settings.data_dir / "outcomes.pickle"
 
     def body() -> None:
-        import pickle
-
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
         outcomes.write_bytes(pickle.dumps(twice(instance, path)))
 
     assert in_child(body) == 0
-    import pickle
-
     return pickle.loads(outcomes.read_bytes())
 
 

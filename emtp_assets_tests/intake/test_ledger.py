@@ -52,7 +52,7 @@ def test_the_newest_real_delivery_is_in_force_and_simulated_ones_only_without_it
     ledger = Ledger(tmp_path)
     old, real = delivery("b", 1), delivery("c", 2)
     simulated = delivery("d", 3, simulated=True, years={2024: 1, 2026: 2})
-    for each in (real, old, simulated):
+    for each in (old, real, simulated):
         ledger.record(each)
     assert ledger.latest("matricula", 2024) == real
     assert ledger.latest("matricula", 2026) == simulated
@@ -60,14 +60,15 @@ def test_the_newest_real_delivery_is_in_force_and_simulated_ones_only_without_it
     assert ledger.latest("docentes", 2024) is None
 
 
-def test_deliveries_are_listed_by_time_dataset_and_year(tmp_path: Path) -> None:
+def test_deliveries_are_listed_as_they_entered_by_dataset_and_year(tmp_path: Path) -> None:
+    """As they entered, and not by the clock, which went back in between."""
     ledger = Ledger(tmp_path)
-    late, early = delivery("b", 2), delivery("c", 1, dataset="docentes", years={2025: 3})
-    ledger.record(late)
-    ledger.record(early)
-    assert ledger.deliveries() == [early, late]
-    assert ledger.deliveries("matricula") == [late]
-    assert ledger.deliveries(year=2025) == [early, late]
+    first, second = delivery("b", 2), delivery("c", 1, dataset="docentes", years={2025: 3})
+    ledger.record(first)
+    ledger.record(second)
+    assert ledger.deliveries() == [first, second]
+    assert ledger.deliveries("matricula") == [first]
+    assert ledger.deliveries(year=2025) == [first, second]
     assert ledger.deliveries("docentes", 2024) == []
 
 

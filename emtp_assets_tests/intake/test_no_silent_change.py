@@ -1,6 +1,6 @@
-"""Whatever is done to a file's bytes, it is read exactly as they say or refused: never a silent change.
+"""Whatever is done to a file's bytes, each line is read exactly as it says, or set aside, or the file refused.
 
-The judge is Python's own csv reader in strict mode, over the text in the encoding that intake declared.
+The judge is Python's own csv reader in strict mode, line by line, over the text in the encoding that intake declared.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,8 +18,9 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from emtp_assets.contracts import Contract
 from emtp_assets.contracts.model import contract_from_odcs
-from emtp_assets.intake import Archive, IntakeError
+from emtp_assets.intake import Archive, Delivery, IntakeError
 from emtp_assets.intake.extraction import extract_raw_years
+from emtp_assets.intake.quarantine import SetAside
 from emtp_assets.intake.receive import examine
 from emtp_assets.settings import Settings
 from emtp_assets_tests.intake.conftest import NOW
@@ -107,41 +109,85 @@ def damaged(content: bytes, blows: list[tuple[str, float, int]]) -> bytes:
     return content
 
 
-def read(content: bytes) -> tuple[str, str, list[list[str]]] | None:
-    """Encoding, separator and rows as raw holds them; None when the bytes are refused."""
+@dataclass
+class Reading:
+    """What became of a file: each row of raw by the line where it stands, and the lines that were set aside."""
+
+    delivery: Delivery
+    rows: dict[int, list[str]]
+    aside: list[SetAside]
+
+
+def read(content: bytes) -> Reading | None:
+    """Read a file from its bytes to raw; None when they are refused."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        instance = Settings(data_dir=folder)
+        instance = Settings(data_dir=folder, quarantine_share=0.5)
         (folder / "drop.csv").write_bytes(content)
         archive = Archive(folder)
         with archive.staged(folder / "drop.csv") as staged:
             try:
-                delivery = examine(
+                examined = examine(
                     staged, "drop.csv", instance, source="carpeta", now=NOW, contracts=[CONTRACT], known=[]
                 )
             except IntakeError:
                 return None
             path = archive.keep(staged)
+        delivery = examined.delivery
         targets = {year: folder / f"{year}.parquet" for year in delivery.years}
         counts = extract_raw_years(instance, CONTRACT, delivery, path, targets)
         assert {year: c.in_scope for year, c in counts.items()} == delivery.years
         raw = [record for target in targets.values() for record in pq.read_table(target).to_pylist()]
-        raw.sort(key=lambda record: record["_row"])
-        assert [record["_row"] for record in raw] == list(range(1, delivery.rows + 1))
         names = [name.strip().upper() for name in delivery.columns]
-        known = [n if n in NAMES else None for n in names]
         unknown = iter(delivery.unknown_columns)
-        order = [n or next(unknown) for n in known]
-        return delivery.form.encoding, delivery.form.separator, [[record[n] for n in order] for record in raw]
+        order = [n if n in NAMES else next(unknown) for n in names]
+        rows = {record["_row"] + delivery.form.header_line: [record[n] for n in order] for record in raw}
+        assert len(rows) == delivery.rows
+        return Reading(delivery, rows, list(examined.aside))
 
 
-def as_python_reads(content: bytes, encoding: str, separator: str) -> list[list[str]]:
-    decoded = content.decode({"windows-1252": "cp1252"}.get(encoding, encoding))
-    rows = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator, strict=True))
-    return [row for row in rows[1:] if row]
+def as_python_reads(content: bytes, reading: Reading) -> dict[int, list[str]]:
+    """The same lines as Python's strict reader has them, each row from its own lines alone."""
+    form = reading.delivery.form
+    decoded = content.decode({"windows-1252": "cp1252"}.get(form.encoding, form.encoding), "replace")
+    lines = decoded.replace("\r", "\n").split("\n") if form.cr_only else decoded.split("\n")
+    found = {}
+    for line in reading.rows:
+        for taken in range(1, 61):
+            own = "\n".join(lines[line - 1 : line - 1 + taken]).removesuffix("\r")
+            try:
+                values = list(
+                    csv.reader(
+                        io.StringIO(own, newline=""), delimiter=form.separator, quotechar=form.quote, strict=True
+                    )
+                )
+            except csv.Error:
+                continue
+            found[line] = values[0] if len(values) == 1 else values
+            break
+    return found
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def escaped(content: bytes, reading: Reading, line: int) -> list[str] | None:
+    """A line with backslashes, which may escape, as Python reads it when told so; None when it has none."""
+    form = reading.delivery.form
+    text = content.decode({"windows-1252": "cp1252"}.get(form.encoding, form.encoding), "replace")
+    own = text.split("\n")[line - 1].removesuffix("\r")
+    if "\\" not in own:
+        return None
+    options = {"delimiter": form.separator, "quotechar": form.quote, "escapechar": "\\", "strict": True}
+    return next(csv.reader([own], **options))
+
+
+def every_line_counts(content: bytes, reading: Reading) -> bool:
+    """The kinds of line add up to the lines of the file."""
+    form = reading.delivery.form
+    text = content.decode({"windows-1252": "cp1252"}.get(form.encoding, form.encoding), "replace")
+    text = text.replace("\r", "\n") if form.cr_only else text
+    return sum(form.lines.values()) == text.count("\n") + (not text.endswith("\n"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables, form, damage)
 @example([("2024", "1", '"a" ', "x")], {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 3}, [])
 @example([("2024", "1", ' "a"', "x")], {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 3}, [])
@@ -151,22 +197,27 @@ def as_python_reads(content: bytes, encoding: str, separator: str) -> list[list[
     {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 3},
     [],
 )
-def test_a_file_is_read_exactly_or_refused(
+def test_a_row_is_read_as_its_line_says_or_set_aside_and_every_line_is_accounted_for(
     rows: list[tuple[str, ...]], how: dict, blows: list[tuple[str, float, int]]
 ) -> None:
     content = damaged(written(rows, how), blows)
-    if (found := read(content)) is not None:
-        encoding, separator, values = found
-        assert values == as_python_reads(content, encoding, separator)
+    if (reading := read(content)) is not None:
+        python = as_python_reads(content, reading)
+        for line, values in reading.rows.items():
+            beyond = "".join(python[line][len(values) :]).strip()
+            assert (python[line][: len(values)] == values and not beyond) or escaped(content, reading, line) == values
+        assert every_line_counts(content, reading)
 
 
-plain = st.text(st.sampled_from("aZñÑé 09'#\\-"), max_size=8)
+words = st.sampled_from(["a", "Núñez", "ÑUÑOA", "LICEO", "O'HIGGINS", "09", "#", "-", " "])
+plain = st.lists(words, max_size=4).map(" ".join)
 plain_row = st.tuples(st.just("2024"), st.just("1"), st.one_of(plain, st.just('x "y" z')), plain)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(plain_row, min_size=1, max_size=6), form)
-def test_a_right_file_is_never_refused(rows: list[tuple[str, ...]], how: dict) -> None:
-    found = read(written(rows, how))
-    assert found is not None
-    assert found[2] == [list(values) for values in rows]
+def test_a_right_file_is_never_refused_and_no_row_set_aside(rows: list[tuple[str, ...]], how: dict) -> None:
+    reading = read(written(rows, how))
+    assert reading is not None
+    assert list(reading.rows.values()) == [list(values) for values in rows]
+    assert not reading.aside

@@ -192,7 +192,7 @@ _SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda _: b"", "vacío"),
     "header_only": (lambda data: data[: data.index(b"\n") + 1], ""),
     "wrong_separator": (lambda data: data.replace(b";", b"#"), "separar"),
-    "doubled": (lambda data: data + data, ""),
+    "two_tables": (lambda data: data + b"MRUN;RBD;AGNO;COD_ENSE\r\n1;1;2025;410\r\n", "dos tablas"),
 }
 
 
@@ -233,9 +233,13 @@ def test_a_file_cut_between_two_rows_is_stopped_by_the_year_before(own_demo: Ins
     assert own_demo.published_bytes() == before
 
 
-def test_rows_repeated_without_a_second_header_are_stopped_as_duplicates(own_demo: Instance, tmp_path: Path) -> None:
+@pytest.mark.parametrize("second_header", [True, False])
+def test_rows_that_come_twice_are_stopped_as_duplicates(
+    own_demo: Instance, tmp_path: Path, second_header: bool
+) -> None:
     lines = _archived_enrolment(own_demo).splitlines(keepends=True)
-    (tmp_path / "matricula_2025.csv").write_bytes(b"".join([*lines, *lines[1:]]))
+    again = lines if second_header else lines[1:]
+    (tmp_path / "matricula_2025.csv").write_bytes(b"".join([*lines, *again]))
     before = own_demo.published_bytes()
     result = drop(own_demo, tmp_path / "matricula_2025.csv")
     assert not any(start(own_demo, result)[:1])

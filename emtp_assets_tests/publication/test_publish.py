@@ -47,7 +47,7 @@ def test_the_set_is_complete(processed: Path) -> None:
     expected = {f"{t}.{ext}" for t in f"{tables} {extras}".split() for ext in ("csv", "parquet")}
     expected |= {f"cache_{c}.parquet" for c in caches.split()}
     expected |= {"cache_metadata.json", "diccionario_datos.csv", "diccionario_datos.md"}
-    expected |= {"procedencia.json", "LEEME.txt"}
+    expected |= {"procedencia.json", "correcciones.md", "LEEME.txt"}
     assert {path.name for path in processed.iterdir()} == expected
 
 

@@ -1,4 +1,4 @@
-"""Every raw row is accounted for, totals agree, and a file that was cut or doubled is noticed."""
+"""Every raw row is accounted for, totals agree, and a file that was doubled is noticed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emtp_assets.contracts import Contract, Severity
-from emtp_assets.quality import accounting
+from emtp_assets.quality import accounting, drift
 from emtp_assets.quality.outcome import Outcome
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session
@@ -28,8 +28,8 @@ def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 class Tables:
     """Raw rows 0-9 of one delivery; which of them are clean, refused or duplicates is the test's to say."""
 
-    def __init__(self, folder: Path, con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-        self.folder, self.con, self.contract = folder, con, contract
+    def __init__(self, folder: Path, con: duckdb.DuckDBPyConnection) -> None:
+        self.folder, self.con = folder, con
 
     def rows(self, name: str, rows: list[int], rule: str | None = None, other: tuple[int, ...] = ()) -> Path:
         path = self.folder / f"{name}.parquet"
@@ -47,7 +47,6 @@ class Tables:
     def account(self, clean: list[int], refused: list[int], duplicates: tuple[int, ...] = ()) -> Outcome:
         return accounting.row_accounting(
             self.con,
-            self.contract,
             2025,
             raw=self.rows("raw", list(range(10))),
             cleaned=self.rows("cleaned", clean),
@@ -56,8 +55,8 @@ class Tables:
 
 
 @pytest.fixture
-def tables(tmp_path: Path, con: duckdb.DuckDBPyConnection, contract: Contract) -> Tables:
-    return Tables(tmp_path, con, contract)
+def tables(tmp_path: Path, con: duckdb.DuckDBPyConnection) -> Tables:
+    return Tables(tmp_path, con)
 
 
 def test_every_row_in_one_place(tables: Tables) -> None:
@@ -103,7 +102,6 @@ def test_a_row_from_nowhere(tables: Tables) -> None:
 def test_a_row_numbered_twice_in_raw(tables: Tables) -> None:
     found = accounting.row_accounting(
         tables.con,
-        tables.contract,
         2025,
         raw=tables.rows("raw", [0, 1, 1]),
         cleaned=tables.rows("cleaned", [0, 1]),
@@ -117,7 +115,6 @@ def test_a_row_numbered_twice_in_raw(tables: Tables) -> None:
 def test_a_doubled_file_has_too_many_duplicates(tables: Tables, duplicates: int, passed: bool) -> None:
     found = accounting.duplicates_share(
         tables.con,
-        tables.contract,
         2025,
         raw=tables.rows("raw", list(range(100))),
         rejected=tables.rows("rejected", [], "requerido", tuple(range(duplicates))),
@@ -146,63 +143,33 @@ def test_aggregated_totals_are_those_of_the_rows(tables: Tables, total: int, pas
     assert part.passed
 
 
-@pytest.mark.parametrize(
-    ("rows", "falls", "rises"),
-    [(1000, False, False), (701, False, False), (699, True, False), (1301, False, True), (0, True, False)],
-)
-def test_rows_against_the_nearest_earlier_year(contract: Contract, rows: int, falls: bool, rises: bool) -> None:
-    fall, rise = accounting.row_change(contract, 2025, rows, {2020: 1, 2024: 1000, 2026: 1})
-    assert (fall.passed, rise.passed) == (not falls, not rises)
-    assert (fall.severity, rise.severity) == (Severity.ERROR, Severity.WARNING)
-
-
-def test_the_first_year_has_nothing_to_be_compared_with(contract: Contract) -> None:
-    assert all(o.passed for o in accounting.row_change(contract, 2025, 5, {2026: 1000}))
-
-
-def test_a_changed_structure_is_told(contract: Contract) -> None:
-    official = [c.official for c in contract.official_columns(2025)]
-    assert accounting.structure(contract, 2025, [name.lower() for name in official]).passed
-    found = accounting.structure(contract, 2025, [*(n for n in official if n != "RBD"), "NUEVA"])
-    assert not found.passed
-    assert found.severity is Severity.WARNING
-    assert found.observed == "cambió la estructura: faltan 1: RBD; nuevas 1: NUEVA"
-    assert accounting.structure(contract, 2023, [n for n in official if n != "ENS"]).passed
-
-
-def test_a_query_lacks_only_what_it_asked_for(contract: Contract) -> None:
-    asked = [c for c in contract.official_columns(2025) if c.official != "FEC_NAC_ALU"]
-    headers = [c.official for c in asked]
-    assert accounting.structure(contract, 2025, headers, expected=asked).passed
-    assert not accounting.structure(contract, 2025, headers[:-1], expected=asked).passed
-
-
-def test_unreadable_values_are_counted_by_column(
-    con: duckdb.DuckDBPyConnection, contract: Contract, tmp_path: Path
-) -> None:
+def test_unreadable_values_are_counted_by_column(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = tmp_path / "cleaned.parquet"
     lists = [["edad"], [], ["edad", "nota"], None]
     pq.write_table(pa.table({"_ilegibles": pa.array(lists, pa.list_(pa.string()))}), path)
-    found = accounting.unreadable(con, contract, 2025, path)
+    found = accounting.unreadable(con, 2025, path)
     assert not found.passed
     assert (found.unexpected_count, found.total, found.observed) == (2, 4, "edad: 2; nota: 1")
     pq.write_table(pa.table({"_ilegibles": pa.array([[], None], pa.list_(pa.string()))}), path)
-    assert accounting.unreadable(con, contract, 2025, path).passed
+    assert accounting.unreadable(con, 2025, path).passed
 
 
-def test_specs_name_every_account_of_the_layer(contract: Contract) -> None:
+def test_specs_name_every_account_and_drift_of_the_layer(contract: Contract) -> None:
     def names(layer: Layer, *totals: str) -> dict[str, bool]:
         specs = accounting.accounting_specs(contract, layer, dg.AssetKey("x"), totals)
         return {s.name: s.blocking for s in specs}
 
     assert names(Layer.RAW) == {
-        accounting.STRUCTURE: False,
-        accounting.FALL: True,
-        accounting.RISE: False,
+        drift.STRUCTURE: False,
+        drift.FALL: True,
+        drift.RISE: False,
     }
     assert names(Layer.CLEANED) == {
         accounting.ROWS: True,
         accounting.DUPLICATES: True,
         accounting.READABLE: False,
+        drift.BLANKS: False,
+        drift.CODES: False,
+        drift.DOMAINS: False,
     }
     assert names(Layer.AGGREGATED, "matricula") == {"cuadratura_matricula": True}

@@ -1,0 +1,69 @@
+"""Which rows are EMTP: a scope column holds one of the contract's codes, leading zeros and blanks aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emtp_assets.contracts import Contract, read_codes
+from emtp_assets.intake.layout import Layout
+from emtp_assets.intake.plain_lines import Plain, distinct, unpacked
+from emtp_assets.intake.recognition import Header
+
+
+def scope_codes(contract: Contract) -> frozenset[str]:
+    """The codes, without leading zeros, one of which a row of EMTP has in a scope column."""
+    if contract.scope is None:
+        return frozenset()
+    return frozenset(code.strip().lstrip("0") for code in read_codes(contract.scope.code_list, contract.scope.where))
+
+
+class Scope:
+    """The scope of one file: its columns at the places where they stand."""
+
+    def __init__(self, header: Header) -> None:
+        scope = header.contract.scope
+        self._codes = scope_codes(header.contract)
+        listed = read_codes(scope.code_list) if scope else ()
+        self._listed = frozenset(code.strip().lstrip("0") for code in listed) - {""}
+        self._at = None if scope is None else [p for name in scope.columns if (p := header.position(name)) is not None]
+
+    @property
+    def everything(self) -> bool:
+        """Whether every row is in scope."""
+        return self._at is None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when other rows would be chosen of the same file."""
+        return hashlib.sha256(repr((sorted(self._codes), self._at)).encode()).hexdigest()
+
+    def of(self, plain: Plain) -> NDArray[np.bool_]:
+        """Whether each line is in scope."""
+        if self._at is None:
+            return np.ones(len(plain), bool)
+        inside = np.zeros(len(plain), bool)
+        for keys in plain.codes:
+            for key in distinct(keys):
+                if Layout.code(unpacked(key) or "") in self._codes:
+                    inside |= keys == key
+        return inside
+
+    def has(self, fields: list[str]) -> bool:
+        """Whether a row is in scope, by its fields."""
+        return self._at is None or any(Layout.code(fields[at]) in self._codes for at in self._at)
+
+    def unknown(self, plain: Plain, odd: Iterable[list[str]]) -> Counter[str]:
+        """Rows by code that no list has ("" for none at all), where one column alone says what a row is."""
+        found: Counter[str] = Counter()
+        if self._at is None or len(self._at) != 1:
+            return found
+        for key in distinct(plain.codes[0]):
+            if (code := Layout.code(unpacked(key) or "")) not in self._listed:
+                found[code or ""] += int(np.count_nonzero(plain.codes[0] == key))
+        alone = (Layout.code(row[self._at[0]]) or "" for row in odd)
+        return found + Counter(code for code in alone if code not in self._listed)

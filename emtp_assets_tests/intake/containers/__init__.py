@@ -1,0 +1,1 @@
+"""Every way to pack a table, and every way to pack a trap."""
