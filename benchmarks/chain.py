@@ -18,7 +18,7 @@ from emtp_assets.assets.published import describer
 from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.intake import Archive, Delivery, Ledger, extract_raw_years
 from emtp_assets.privacy.disclosure import ProtectedTable, protect
-from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
+from emtp_assets.privacy.keys import key_id, pseudonym_key
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.publication.publish import publish
 from emtp_assets.settings import Settings
@@ -78,7 +78,7 @@ class Chain:
 
     def _clean(self, contract: Contract, years: list[int]) -> None:
         raw = {year: self.lake.part(Layer.RAW, contract.dataset, year) for year in years}
-        fingerprint = key_fingerprint(pseudonym_key(self.settings))
+        fingerprint = key_id(pseudonym_key(self.settings))
         footers = {year: Provenance.of(path).with_key(fingerprint).footer for year, path in raw.items()}
         cleaned, rejected = models = (f"cleaned_{contract.dataset}", f"rejected_{contract.dataset}")
         with self.lake.staging() as staging:

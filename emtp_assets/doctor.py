@@ -18,11 +18,16 @@ from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.intake.agreement import agreement
 from emtp_assets.intake.retention import setting_in_words
-from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
+from emtp_assets.privacy.access_log import verified
+from emtp_assets.privacy.keys import key_id, pseudonym_key
+from emtp_assets.privacy.rotation import keys_of
+from emtp_assets.releases.integrity import wrongs
+from emtp_assets.releases.shelf import Shelf
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import holds_secret
 from emtp_assets.sources import Journal
 from emtp_assets.sources.choosing import configured_systems, source_named
+from emtp_assets.storage.lake import Lake
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -52,15 +57,18 @@ def examine(settings: Settings, *, every_byte: bool = False) -> list[Finding]:
             ("carpetas", _folders),
             ("espacio en disco", _space),
             ("clave de seudónimos", _key),
+            ("clave de los años", _keys_of_the_years),
             ("archivos de secretos", _secret_files),
             ("registro de entregas", _ledger),
             ("registro y archivos", partial(_agreement, every_byte=every_byte)),
             ("conservación", _retention),
+            ("registro de accesos", _accesses),
             ("archivos por tomar", _drop),
             ("sistemas", _systems),
             ("historial de las fuentes", _history),
             ("avisos", _alarms),
             ("conjunto publicado", _published),
+            ("liberaciones", _releases),
         )
         for finding in _looked(what, look, settings)
     ]
@@ -82,6 +90,9 @@ def _looked(what: str, look: Callable[[Settings], Iterator[Finding]], settings: 
 
 def _mode(settings: Settings) -> Iterator[Finding]:
     yield Finding("modo", True, settings.mode.value, "")
+    mode = settings.privacy_mode
+    purpose = f"; {settings.access_purpose}, responde {settings.access_responsible}" if mode.full_access else ""
+    yield Finding("modo de privacidad", True, mode.in_words + purpose, "")
 
 
 def _contracts(_: Settings) -> Iterator[Finding]:
@@ -122,9 +133,26 @@ def _space(settings: Settings) -> Iterator[Finding]:
 def _key(settings: Settings) -> Iterator[Finding]:
     yield _attempt(
         "clave de seudónimos",
-        lambda: f"huella {key_fingerprint(pseudonym_key(settings))}",
+        lambda: f"huella {key_id(pseudonym_key(settings))}",
         (ValueError, RuntimeError, OSError),
         "Defina EMTP_PSEUDONYM_KEY_FILE con la ruta de un archivo que contenga la clave (32 caracteres o más).",
+    )
+
+
+def _keys_of_the_years(settings: Settings) -> Iterator[Finding]:
+    """Whether the cleaned years stand under the key of the settings: otherwise no run would touch them."""
+    found = keys_of(Lake(settings.data_dir))
+    if not found:
+        return
+    mine = key_id(pseudonym_key(settings))
+    others = {key or "ninguna": years for key, years in found.items() if key != mine}
+    told = "; ".join(f"{key}: {', '.join(years[:3])}{' …' if years[3:] else ''}" for key, years in others.items())
+    yield Finding(
+        "clave de los años",
+        not others,
+        f"{sum(map(len, found.values()))} años con la clave vigente" if not others else f"con otra huella: {told}",
+        "Si la clave se acaba de cambiar, ponga la nueva en EMTP_PSEUDONYM_KEY_FILE. Si no, restituya la anterior "
+        "o rehaga todos los años de una vez: «emtp rotate-key».",
     )
 
 
@@ -236,6 +264,16 @@ def _retention(settings: Settings) -> Iterator[Finding]:
     yield Finding("conservación", True, setting_in_words(settings), "")
 
 
+def _accesses(settings: Settings) -> Iterator[Finding]:
+    wrong = verified(settings.data_dir)
+    yield Finding(
+        "registro de accesos",
+        wrong is None,
+        wrong or "entero",
+        "Guárdelo como está, restaure aparte el último respaldo y avise a quien responde de los datos.",
+    )
+
+
 def _drop(settings: Settings) -> Iterator[Finding]:
     waiting = (
         [p.name for p in settings.drop.iterdir() if p.is_file() and not os.access(p, os.R_OK)]
@@ -260,6 +298,16 @@ def _published(settings: Settings) -> Iterator[Finding]:
         f"{current.resolve().name}" if present else "todavía nada" if whole else "el enlace no lleva a un conjunto",
         "Ejecute el trabajo «publicar» en la interfaz: rehace el conjunto con la capa anonimizada.",
     )
+
+
+def _releases(settings: Settings) -> Iterator[Finding]:
+    """Every byte of every public release against what was approved."""
+    found = wrongs(settings)
+    if not found:
+        number = len(Shelf(settings.data_dir).releases())
+        yield Finding("liberaciones", True, f"{number}, cada byte como se aprobó" if number else "ninguna todavía", "")
+    for wrong in found:
+        yield Finding("liberaciones", False, wrong.found, wrong.remedy)
 
 
 def _attempt(what: str, look: Callable[[], str], errors: tuple[type[Exception], ...], remedy: str) -> Finding:

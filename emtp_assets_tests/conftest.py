@@ -68,8 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def isolated_settings(**values: object) -> Settings:
-    """Settings for a temporary instance that lets dropped files rest but briefly."""
-    return Settings.model_validate({"drop_rest_seconds": 0.3, **values})
+    """Settings for a temporary instance that lets dropped files rest but briefly, and has a purpose in mode C."""
+    full_access = {"access_purpose": "pruebas", "access_responsible": "quien prueba"}
+    return Settings.model_validate({"drop_rest_seconds": 0.3, **full_access, **values})
 
 
 @pytest.fixture(scope="session")

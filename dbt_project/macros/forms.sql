@@ -36,7 +36,8 @@
     {%- if others -%} {%- do look_closer(contract, others, raw, here) -%} {%- endif -%}
   {%- endif -%}
   {%- set sent -%}
-    (select academic_year, _delivery, _row {%- for column in contract.columns %}, {{ adapter.quote(column.official) }} {%- endfor %} from {{ raw }})
+    (select academic_year, _delivery, _row {%- for column in contract.columns %}, {{ adapter.quote(column.official) }} {%- endfor %}
+      {%- for column in contract.columns if column.provisional %}, {{ adapter.quote(column.provisional) }} {%- endfor %} from {{ raw }})
   {%- endset -%}
   {%- do model.update({'forms': told('select facts from ' ~ here), 'rows': sent, 'joined': []}) -%}
   {%- set others = [] -%}

@@ -16,6 +16,7 @@ from emtp_assets.intake import Archive, Delivery, IntakeError, Ledger, RawCounts
 from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.intake.retention import refuse_deleted
 from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
+from emtp_assets.privacy.access_log import full_access_recorded
 from emtp_assets.quality.accounting import accounting_specs
 from emtp_assets.quality.drift import row_change, structure
 from emtp_assets.quality.reading import form_in_words, lines_in_words, lines_set_aside, reading_specs, scope_known
@@ -57,6 +58,7 @@ def raw_asset(
         },
     )
     def raw(context: dg.AssetExecutionContext) -> Iterator[StepResult]:
+        recorded = full_access_recorded(settings, f"{key.to_user_string()} {years_of(context)}", context.run_id)
         lake = Lake(settings.data_dir)
         handed_over = HANDED_OVER_TAG in context.run.tags
         ledger = Ledger(settings.data_dir)
@@ -75,7 +77,7 @@ def raw_asset(
                 _year_result(contract, settings, lake, ledger, each, year, staged, counts[year])
                 for year, each in sorted(found.items())
             ]
-            yield from settle(context, results)
+            yield from settle(context, results, static=recorded)
 
     return raw
 

@@ -34,9 +34,12 @@ def _environment() -> None:
 def settings_or_exit() -> Settings:
     """The instance's settings, or a clear word on what is wrong with them."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         for problem in problems(error):
             typer.secho(problem, fg=typer.colors.RED, err=True)
         typer.secho("Corrija el archivo .env (véase .env.example).", err=True)
         raise typer.Exit(2) from error
+    # To the error stream: what a command answers may be read by a program.
+    typer.secho(f"Modo de privacidad {settings.privacy_mode.in_words}.", fg=typer.colors.BRIGHT_BLACK, err=True)
+    return settings

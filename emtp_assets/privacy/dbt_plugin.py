@@ -9,7 +9,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from emtp_assets.privacy.keys import pseudonym_key
-from emtp_assets.privacy.pseudonyms import install_pseudonym, key_in_use
+from emtp_assets.privacy.pseudonyms import CROSSWALK, in_use, install_pseudonym
 from emtp_assets.settings import Settings
 
 
@@ -22,4 +22,8 @@ class Plugin(BasePlugin):
         Temporary macros and variables belong to one cursor. dbt keeps a plugin alive over the invocations of
         a process, so the key is asked for each time rather than remembered.
         """
-        install_pseudonym(cursor, key_in_use() or pseudonym_key(Settings()))
+        given = in_use()
+        install_pseudonym(cursor, given.key if given else pseudonym_key(Settings()))
+        if given and given.crosswalk is not None:
+            # In memory alone: pairs of pseudonyms say who is the same person, and lie on no disk in the clear.
+            cursor.register(CROSSWALK, given.crosswalk)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from emtp_assets.storage.swapping import settle, writing
+
 PART = "part.parquet"
 _ABANDONED_SECONDS = 24 * 3600
 
@@ -29,11 +31,13 @@ class Lake:
     """``<data>/<layer>/<table>/academic_year=<year>/part.parquet``: the system of record.
 
     A reader sees a year's file as it was or as it is, never in between: files are written beside and put
-    in place by ``os.replace`` on the same file system.
+    in place by ``os.replace`` on the same file system. All layers may be replaced together (`swapping`): opening the
+    lake ends a swap that was killed, and what was made of the former layers is then no longer put in place.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
+        self._generation = settle(data_dir)
 
     def part(self, layer: Layer, table: str, year: int) -> Path:
         """Where that table's year lies, whether or not it exists."""
@@ -73,14 +77,16 @@ class Lake:
 
         Raises:
             OSError: the disk refused; the year's former file still stands.
+            SwappedError: all layers were replaced since this lake was opened.
         """
         target = self.part(layer, table, year)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if layer is not Layer.ANONYMIZED:
-            keep_private(self.data_dir / layer)
         sync(staged)
-        staged.replace(target)
-        sync(target.parent)
+        with writing(self.data_dir, self._generation):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if layer is not Layer.ANONYMIZED:
+                keep_private(self.data_dir / layer)
+            staged.replace(target)
+            sync(target.parent)
         return target
 
     def withdraw(self, layer: Layer, table: str, year: int) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from emtp_assets.contracts import Contract
 from emtp_assets.contracts.codes import SEEDS
+from emtp_assets.contracts.discretion import without_values
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import using_key
 from emtp_assets.settings import Settings
@@ -24,13 +25,14 @@ from emtp_assets.storage.duck import session_config
 from emtp_assets.transformation.facts import for_macros
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from dbt.contracts.graph.manifest import Manifest
 
 _manifests: dict[str, bytes] = {}
 
 
 class TransformationError(RuntimeError):
-    """A dbt model failed; the message is DuckDB's or dbt's own."""
+    """A dbt model failed; the message is DuckDB's or dbt's own, without what it quotes of the data."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def run_models(
     output: Path,
     footers: Mapping[str, Mapping[int, Mapping[str, str]]],
     contracts: Iterable[Contract] = (),
+    crosswalk: pa.Table | None = None,
 ) -> None:
     """Run models for some academic years into ``output/<model>/academic_year=<year>/part.parquet``.
 
@@ -60,6 +63,7 @@ def run_models(
         output: an existing staging folder; nothing of the lake is touched.
         footers: key-value metadata of each model's file of each year.
         contracts: those of the datasets whose cleaned models run.
+        crosswalk: which provisional pseudonyms became others (`privacy.crosswalk`), if any did.
 
     Raises:
         TransformationError: a model failed, with the database's message.
@@ -79,8 +83,9 @@ def run_models(
             model: {str(year): dict(footer) for year, footer in by_year.items()} for model, by_year in footers.items()
         },
         "seeds_dir": str(SEEDS),
+        "crosswalk": crosswalk is not None,
     }
-    with using_key(pseudonym_key(settings)):
+    with using_key(pseudonym_key(settings), crosswalk):
         _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
 
 
@@ -109,15 +114,17 @@ def _invoke(settings: Settings, command: list[str]) -> Any:
         raise TransformationError(str(outcome.exception)) from outcome.exception
     if not outcome.success:
         failed = [r for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass", "skipped")]
-        raise TransformationError(
-            "\n".join(f"{r.node.name}: {r.message}" for r in failed) or "dbt falló sin decir por qué"
-        )
+        said = [f"{r.node.name}: {without_values(r.message or '')}" for r in failed]
+        raise TransformationError("\n".join(said) or "dbt falló sin decir por qué")
     return outcome.result
 
 
 def _global_options(_: Settings) -> list[str]:
     return [
         "--quiet",
+        # An error's message may quote a person's value: it is raised, without it, and printed nowhere.
+        "--log-level",
+        "none",
         "--no-write-json",
         "--no-send-anonymous-usage-stats",
         "--log-level-file",

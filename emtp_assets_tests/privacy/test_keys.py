@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
+import re
 import threading
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from emtp_assets.privacy.keys import PseudonymKeyError, accepted_key, key_fingerprint, pseudonym_key
+from emtp_assets.privacy.keys import (
+    PseudonymKeyError,
+    accepted_key,
+    key_id,
+    next_key,
+    pseudonym_key,
+    release_key,
+    same_key,
+)
 from emtp_assets.settings import Mode, Settings
 
 GOOD = "c0ffee-0123456789-abcdefghijklmnopqrstuvwxyz"
@@ -97,8 +107,48 @@ def test_a_weak_key_is_refused_without_being_repeated(weak: str) -> None:
     assert not weak or weak not in str(error.value)
 
 
-def test_a_fingerprint_tells_keys_apart_and_holds_none_of_them() -> None:
-    prints = {key_fingerprint(SecretStr(GOOD + suffix)) for suffix in "abc"}
-    assert len(prints) == 3
-    assert all(len(p) == 12 and p not in GOOD for p in prints)
-    assert key_fingerprint(SecretStr(GOOD)) == key_fingerprint(SecretStr(f" {GOOD}\n"))
+def test_an_id_tells_keys_and_the_form_of_pseudonyms_apart_and_holds_nothing_of_them() -> None:
+    ids = {key_id(SecretStr(GOOD + suffix)) for suffix in "abc"}
+    assert len(ids) == 3
+    assert all(re.fullmatch(r"v1-[0-9a-f]{12}", each) and each[3:] not in GOOD for each in ids)
+    assert key_id(SecretStr(GOOD)) == key_id(SecretStr(f" {GOOD}\n"))
+
+
+def test_the_same_key_is_known_under_the_id_that_it_had_before_pseudonyms_had_a_form() -> None:
+    mine = key_id(SecretStr(GOOD))
+    assert same_key(mine.removeprefix("v1-"), mine)
+    assert not same_key(key_id(SecretStr(GOOD + "a")), mine)
+
+
+def test_the_next_key_is_read_from_its_file_and_none_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "clave"
+    file.write_text(GOOD + "\n")
+    assert next_key(instance(tmp_path)) is None
+    assert next_key(instance(tmp_path, pseudonym_key_next_file=file)) == SecretStr(GOOD)
+    with pytest.raises(PseudonymKeyError, match="no_existe"):
+        next_key(instance(tmp_path, pseudonym_key_next_file=tmp_path / "no_existe"))
+
+
+def by_rfc_5869(key: str, info: str) -> str:
+    """HKDF-SHA256 of 32 bytes without salt, with nothing but the standard library: one block of the expansion."""
+    extracted = hmac.new(bytes(32), key.encode(), "sha256").digest()
+    return hmac.new(extracted, info.encode() + b"\x01", "sha256").hexdigest()
+
+
+def test_a_recipient_has_a_key_of_its_own_in_each_release() -> None:
+    made = release_key(SecretStr(GOOD), "Universidad de Chile", "2026-04-30.1")
+    assert made.get_secret_value() == by_rfc_5869(GOOD, "v1|entrega|Universidad de Chile|2026-04-30.1")
+    others = {
+        release_key(SecretStr(key), who, what).get_secret_value()
+        for key in (GOOD, GOOD + "a")
+        for who in ("Universidad de Chile", "PUC")
+        for what in ("2026-04-30.1", "2026-04-30.2")
+    }
+    assert len(others) == 8
+    assert GOOD not in repr(made)
+
+
+@pytest.mark.parametrize(("who", "what"), [("", "x"), ("x", " "), ("a|b", "c"), ("a", "b|c")])
+def test_two_deliveries_can_never_share_a_key(who: str, what: str) -> None:
+    with pytest.raises(ValueError, match="no sirve"):
+        release_key(SecretStr(GOOD), who, what)

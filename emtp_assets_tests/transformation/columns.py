@@ -31,9 +31,10 @@ UNREADABLE = _Unreadable()
 
 @dataclass(frozen=True)
 class Who:
-    """The person that an identifier stands for, as a test writes it."""
+    """The person that an identifier stands for, as a test writes it; its kind where it is not the column's."""
 
     identifier: str
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,6 @@ def pseudonyms(settings: Settings, official: str, people: Sequence[Who]) -> list
     with duckdb.connect() as connection:
         install_pseudonym(connection, pseudonym_key(settings))
         return [
-            connection.execute("select pseudonym($1, $2)", [official, who.identifier]).fetchall()[0][0]
+            connection.execute("select pseudonym($1, $2)", [who.kind or official, who.identifier]).fetchall()[0][0]
             for who in people
         ]

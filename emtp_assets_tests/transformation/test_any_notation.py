@@ -20,6 +20,7 @@ from emtp_assets_tests.transformation.notations import COLUMNS, Written, columns
 NIGHTLY = os.environ.get("EMTP_NIGHTLY") == "1"
 OF_EACH = 3
 AT_ONCE = OF_EACH * len(COLUMNS)
+DRAWN: Counter[str] = Counter()
 READ: Counter[str] = Counter()
 
 
@@ -44,6 +45,7 @@ def test_a_column_in_any_one_notation_is_read_as_meant_or_not_at_all(written: tu
             note(f"{one.case.official}, {one.notation.name}: {list(zip(one.case.sent, meant, values, strict=True))}")
             for value, got in zip(meant, values, strict=True):
                 assert got == value or (got is UNREADABLE and value is not None and not one.notation.certain)
+                DRAWN[one.notation.name] += value is not None
                 READ[one.notation.name] += got == value and value is not None
 
 
@@ -55,4 +57,7 @@ def test_and_most_notations_can_be_read_where_the_column_proves_them() -> None:
         "thousands with ','", "thousands with ' '", "comma", "point", "point and comma", "comma and point", "AAAAMMDD",
         "AAAA-MM-DD", "with time", "day first -", "day first /", "AAAAMM", "RUN", "RUN with points",
     }  # fmt: skip
-    assert {name for name in proved if not READ[name]} == set()
+    # Which are drawn changes with any code: Hypothesis also draws from the constants of what is loaded.
+    drawn = {name for name in proved if DRAWN[name]}
+    assert len(drawn) > len(proved) / 2
+    assert {name for name in drawn if not READ[name]} == set()
