@@ -31,6 +31,7 @@ from emtp_assets_tests.audit.releases import Paths, Published, naive
 
 RESULTS = Path(__file__).resolve().parent.parent / "bench_results"
 MINIMUM = 10
+SCHOOL, ATTRIBUTE = "rbd", "cod_dependencia"
 RENAMED = {"sexo": "cod_sexo", "ciclo": "cod_ciclo", "dependencia": "cod_dependencia"}
 
 POPULATIONS: dict[str, Callable[[], pa.Table]] = {
@@ -89,12 +90,10 @@ def _measured(cells: pa.Table, width: int) -> dict[str, Any]:
         insider_width=width or None,
     )
     protecting = time.process_time() - started
-    alone = {
-        name: table.filter(pc.field("n") == 1).drop_columns(["n", "suppressed"]) for name, table in exact.items()
-    }
+    alone = {name: table.filter(pc.field("n") == 1).drop_columns(["n", "suppressed"]) for name, table in exact.items()}
     released = {name: table.drop_columns("suppressed") for name, table in published.items()}
     started = time.process_time()
-    verdict, summary = _audited(released, crossings, alone if width else None)
+    verdict, summary = _audited(cells, released, crossings, alone if width else None)
     auditing = time.process_time() - started
     started = time.process_time()
     opened = recoverable(_by_level(published, crossings), cells, "n", minimum=MINIMUM)
@@ -117,7 +116,7 @@ def _control(cells: pa.Table) -> dict[str, Any]:
     crossings = plan()
     blanked = naive(cells, {name: crossing.paths for name, crossing in crossings.items()}, minimum=MINIMUM)
     started = time.process_time()
-    verdict, summary = _audited(blanked, crossings, None)
+    verdict, summary = _audited(cells, blanked, crossings, None)
     return {
         "method": "small counts blanked",
         "tables": [],
@@ -127,16 +126,30 @@ def _control(cells: pa.Table) -> dict[str, Any]:
     }
 
 
+def _with_attribute(rows: pa.Table, cells: pa.Table) -> pa.Table:
+    of_school = cells.select([SCHOOL, ATTRIBUTE]).group_by([SCHOOL]).aggregate([(ATTRIBUTE, "min")])
+    place = pc.index_in(rows[SCHOOL], value_set=of_school[SCHOOL].combine_chunks())
+    return rows.append_column(ATTRIBUTE, of_school[f"{ATTRIBUTE}_min"].take(place))
+
+
 def _audited(
-    tables: Mapping[str, pa.Table], crossings: Mapping[str, Crossing], alone: Mapping[str, pa.Table] | None
+    cells: pa.Table,
+    tables: Mapping[str, pa.Table],
+    crossings: Mapping[str, Crossing],
+    alone: Mapping[str, pa.Table] | None,
 ) -> tuple[bool, str]:
     """Through files, as a release is; ``alone`` by table, the rows that count one."""
     paths: dict[str, Paths] = {name: crossing.paths for name, crossing in crossings.items()}
+    # As a release does: what the school directory says of every school is in its rows.
+    by_school = {name for name, crossing in crossings.items() if SCHOOL in crossing.columns}
+    written = {name: _with_attribute(rows, cells) if name in by_school else rows for name, rows in tables.items()}
+    extra = {name: {"atributos": [ATTRIBUTE]} for name in by_school}
     told = alone and {
         name: rows.append_column("año", pa.array([YEAR] * rows.num_rows, pa.int64())) for name, rows in alone.items()
     }
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Published({YEAR: dict(tables)}, minimum=MINIMUM, plan=paths).write(Path(scratch) / "release")
+        release = Published({YEAR: written}, minimum=MINIMUM, plan=paths, extra=extra)
+        folder = release.write(Path(scratch) / "release")
         report = audit(folder, alone=told)
     return report.passed, report.summary()
 

@@ -16,8 +16,8 @@ from emtp_assets.privacy.proofs import Proofs
 
 WHOLE = 1e-6
 DENOMINATORS = range(1, 13)
-OTHER_COSTS = 3  # tries with costs shaken by up to a third, before a program over whole numbers
-WHOLE_NUMBER_NODES = 5_000  # nodes, not seconds: the answer must not depend on how busy the machine is
+OTHER_CORNERS = 8  # with costs shaken by up to a half, before a program over whole numbers
+WHOLE_NUMBER_NODES = 1_000  # nodes, not seconds: the answer must not depend on how busy the machine is
 WHOLE_NUMBER_GAP = 0.5
 DEVEX = 1  # pricing: twice as fast here as the solver's own choice
 INSIDER_COST = 0.02  # of moving somebody's own cell: far below that of hiding any, enough to go round it
@@ -88,9 +88,7 @@ class Program:
         found = self._solve(self._solver)
         change = None if found is None else self._in_whole_numbers(found, cell, rise)
         if found is not None and change is None:
-            change = self._by_other_costs(cell, rise)
-        if found is not None and change is None:
-            change = self._by_whole_numbers(cell, rise)
+            change = self._by_other_corners(found, cell, rise)
         self._solver.changeColBounds(column, 0.0, infinity)
         self._solver.changeColBounds(fall, 0.0, float(self.values[self._local[cell]] - 1))
         if held is not None:
@@ -209,28 +207,41 @@ class Program:
                 return change
         return None
 
-    def _by_other_costs(self, cell: int, rise: int) -> np.ndarray | None:
-        """Other corners nearly as cheap: one of them is mostly in whole numbers, and far sooner found."""
-        first, change = len(self.atoms), None
+    def _by_other_corners(self, found: np.ndarray, cell: int, rise: int) -> np.ndarray | None:
+        """Whole numbers from corners nearly as cheap as the fractional one ``found``.
+
+        One of them is mostly in whole numbers; else a program over whole numbers over the few atoms that any of them
+        moves, and as the last resort over all.
+        """
+        first = len(self.atoms)
         columns = np.arange(first, first + 2 * len(self.cells), dtype=np.int32)
-        costs = np.array(self._solver.getLp().col_cost_)[first:]
-        for _ in range(OTHER_COSTS):
-            self._solver.changeColsCost(len(columns), columns, costs * self._random.uniform(0.75, 1.33, len(costs)))
-            found = self._solve(self._solver)
-            change = None if found is None else self._in_whole_numbers(found, cell, rise)
+        costs = np.array(self._solver.getLp().col_cost_, dtype=np.float64)[first:]
+        moved, change = np.abs(found) > WHOLE, None
+        for _ in range(OTHER_CORNERS):
+            shaken = (costs * self._random.uniform(0.67, 1.5, len(costs))).astype(np.float64)
+            self._solver.changeColsCost(len(columns), columns, shaken)
+            corner = self._solve(self._solver)
+            if corner is None:
+                break
+            moved |= np.abs(corner) > WHOLE
+            change = self._in_whole_numbers(corner, cell, rise)
             if change is not None:
                 break
         self._solver.changeColsCost(len(columns), columns, costs)
-        return change
+        if change is None:
+            change = self._by_whole_numbers(moved, cell, rise)
+        return change if change is not None else self._by_whole_numbers(np.ones_like(moved), cell, rise)
 
-    def _by_whole_numbers(self, cell: int, rise: int) -> np.ndarray | None:
-        """The same program over whole numbers, for the rare corner that is not one."""
+    def _by_whole_numbers(self, movable: np.ndarray, cell: int, rise: int) -> np.ndarray | None:
+        """The same program over whole numbers, the other atoms held still."""
         solver = _quiet()
         solver.setOptionValue("mip_max_nodes", WHOLE_NUMBER_NODES)
         solver.setOptionValue("mip_rel_gap", WHOLE_NUMBER_GAP)
         solver.passModel(self._solver.getLp())
         columns = np.arange(len(self.atoms), dtype=np.int32)
         solver.changeColsIntegrality(len(columns), columns, np.full(len(columns), highspy.HighsVarType.kInteger))
+        still = np.flatnonzero(~movable).astype(np.int32)
+        solver.changeColsBounds(len(still), still, np.zeros(len(still)), np.zeros(len(still)))
         found = self._solve(solver)
         return None if found is None else self._in_whole_numbers(found, cell, rise)
 

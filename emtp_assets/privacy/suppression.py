@@ -117,6 +117,7 @@ def _prove_each(proofs: Proofs, program: Program, order: np.ndarray, tried: set[
 def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarray) -> None:
     """Let many cells move while the half of the insiders' cells stay, as long as that settles many pairs."""
     random = np.random.default_rng(len(order))
+    failures = 0
     while len(cells := proofs.exposed(order)) > 1:
         open_pairs = proofs.exposed_to(cells)
         concerned = np.flatnonzero(open_pairs.any(axis=0))
@@ -125,7 +126,9 @@ def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarr
         before = int(open_pairs.sum())
         _prove_many(proofs, program, aims, proofs.insider_atoms[known])
         if int(proofs.exposed_to(cells).sum()) > (1 - WORTHWHILE) * before:
-            return
+            failures += 1
+            if failures == PATIENCE:
+                return
 
 
 def _prove_one_before_insiders(
@@ -139,9 +142,11 @@ def _prove_one_before_insiders(
                 continue
             tried.add((cell, insider))
             known = int(proofs.insider_atoms[insider])
-            change = program.cheapest_rise(cell, proofs.rise_before_insider(cell), known)
-            if change is not None:
-                news |= _adopt(proofs, program, change)
+            rise = proofs.rise_before_insider(cell)
+            change = None if program.hopeless(cell, rise) else program.cheapest_rise(cell, rise, known)
+            if change is None:
+                break  # what he knows is seldom why: a larger part must do, for all of them
+            news |= _adopt(proofs, program, change)
     return news
 
 

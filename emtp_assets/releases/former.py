@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from emtp_assets.privacy.crossings import Crossing
 from emtp_assets.privacy.plans.public import Population
+from emtp_assets.privacy.primary import small_change
 from emtp_assets.releases.layout import NOTE_SUFFIX, note_of, quoted, same
 from emtp_assets.releases.manifest import YEAR, Release, ReleasedTable
 from emtp_assets.storage.duck import literal
@@ -98,10 +99,8 @@ def _counts_to_hide(
 ) -> str:
     whole = f" and e.{quoted(outcome)} is null" if outcome else ""
     hidden = f"b.{quoted(before.measure + NOTE_SUFFIX)} = 's'"
-    near = (
-        f"coalesce(e.{quoted(measure)}, 0) <> b.{quoted(before.measure)} "
-        f"and abs(coalesce(e.{quoted(measure)}, 0) - b.{quoted(before.measure)}) < {minimum}"
-    )
+    now = f"coalesce(e.{quoted(measure)}, 0)"
+    near = small_change(now, f"b.{quoted(before.measure)}", minimum)
     return (
         f"select {_listed(wanted, columns, before, 'b')} from {before.relation} as b "
         f"left join exact as e on {matched(columns, before)}{whole} "

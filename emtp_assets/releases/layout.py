@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emtp_assets.privacy.plans.public import Code, Mean, Population, PublicTable
+from emtp_assets.privacy.primary import dominated, mean_note, rate_note
 from emtp_assets.releases.manifest import NOTE_SUFFIX, SCHOOL, YEAR, carries_attributes
 
 TOTAL = "Total"
 ORIGIN = "origen_datos"
-_ABOVE, _BELOW = 95, 5
 
 
 def quoted(name: str) -> str:
@@ -131,10 +131,7 @@ def _rate(table: PublicTable, measure: str, joins: list[str]) -> list[str]:
         joins.append(f"left join answer as {alias} on {on} and {alias}.{outcome} = {value}")
     hidden = "a.suppressed or coalesce(has.suppressed, false) or coalesce(lacks.suppressed, false)"
     share = f"100.0 * coalesce(has.{m}, 0) / a.{m}"
-    note = (
-        f"case when {hidden} then 's' when {share} > {_ABOVE} then 'c>{_ABOVE}' "
-        f"when {share} < {_BELOW} then 'c<{_BELOW}' else '' end"
-    )
+    note = rate_note(share, hidden)
     name = quoted(table.rate.name)
     return [
         f"case when {note} = '' then round({share}, 1) end as {name}",
@@ -151,10 +148,7 @@ def _mean(mean: Mean, table: PublicTable, joins: list[str], minimum: int) -> lis
         + " and ".join(f"{alias}.{quoted(name)} = a.{quoted(name)}" for name in mean.at)
     )
     at_level = " and ".join(f"a.{quoted(c)} is {'not ' if c in mean.at else ''}null" for c in table.columns)
-    note = (
-        f"case when not ({at_level}) then 'na' "
-        f"when a.suppressed or coalesce({alias}.known, 0) < {minimum} then 's' else '' end"
-    )
+    note = f"case when not ({at_level}) then 'na' else {mean_note(f'{alias}.known', 'a.suppressed', minimum)} end"
     name = quoted(mean.name)
     return [
         f"case when {note} = '' then round({alias}.total / {alias}.known, 1)::double end as {name}",
@@ -172,20 +166,13 @@ def recorded_rows(table: PublicTable, codes: Mapping[str, Code], year: int, orig
 
 
 def contributed_rows(table: PublicTable, codes: Mapping[str, Code], year: int, origin: str, p_percent: int) -> str:
-    """Money by what each contributed (a row of the plan's SQL is one contribution): hidden where the second greatest
-    contributor could tell the greatest to within ``p_percent`` %, or where there are fewer than three.
-
-    The p % rule: Hundepool et al., Statistical Disclosure Control (2012), section 4.2.2.
-    """
+    """Money by what each contributed (a row of the plan's SQL is a contribution), hidden where the sum betrays one."""
     keys = ", ".join(quoted(name) for name in table.columns)
     labels = [f"max({quoted(label)}) as {quoted(label)}" for name in table.columns if (label := codes[name].label)]
     amounts = []
     for amount in table.amounts:
-        name, greatest = quoted(amount.name), f"max({quoted(amount.name)}, 2)"
-        unsafe = (
-            f"(count({name}) < 3 or coalesce(sum({name}) - list_sum({greatest}), 0) "
-            f"< {p_percent} / 100.0 * {greatest}[1])"
-        )
+        name = quoted(amount.name)
+        unsafe = dominated(name, p_percent)
         amounts += [
             f"case when not {unsafe} then sum({name})::{amount.type} end as {name}",
             _note(amount.name, unsafe),

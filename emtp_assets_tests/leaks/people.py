@@ -115,7 +115,7 @@ def _shifted(row: Row) -> None:
 MISTAKES: tuple[Callable[[Row], None], ...] = (
     _put(_person, "COD_DEPE2"),
     _put(_person, "COD_JOR", "ID_ITC", "ORIGEN", "TIPO_PRACTICA", "ESTADO_ESTAB"),
-    _put(_name, "COD_COM_RBD", "REGION"),
+    _put(_name, "COD_DEPROV_RBD", "REGION"),
     _put(_name, "ORIGEN", "TIPO_PRACTICA", "ESTADO", "P_JURIDICA", "MONTO_EJECUTADO"),
     _put(lambda row: _dotted(_person(row)), "COD_PRO_RBD", "HORAS_TOTALES", "MAT_TOTAL", "HORAS_CONTRATO"),
     _put(_person, "COD_PLAN_EST", "MATRICULA", "LATITUD", "MONTO_ASIGNADO", "HORAS_MINIMAS_PP"),

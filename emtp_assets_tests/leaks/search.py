@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from emtp_assets_tests.leaks.people import MARK
 
-_NUMBER = re.compile(r"(?<![\w.-])\d(?:[ .,]?\d)*(?:-?[\dkK])?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.-])(?:\d{1,3}(?:[ .,]\d{3})+|\d+)(?:-?[\dkK])?(?!\w)")
 _AROUND = 60
 
 

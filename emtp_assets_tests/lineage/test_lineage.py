@@ -37,7 +37,7 @@ IDENTIFIERS = {OfficialColumn(f"{c.dataset}.{i.official}") for c in all_contract
     ("published", "official"),
     [
         ("matricula_completa.año", {"matricula.AGNO"}),
-        ("matricula_completa.comuna", {"matricula.COD_COM_RBD", "matricula.NOM_COM_RBD"}),
+        ("matricula_completa.comuna", {"matricula.COD_COM_RBD"}),
         ("matricula_completa.region", {"matricula.COD_REG_RBD"}),
         ("matricula_completa.ciclo", {"matricula.COD_GRADO"}),
         ("matricula_completa.matricula_total", {"matricula.*"}),

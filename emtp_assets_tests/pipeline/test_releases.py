@@ -142,6 +142,9 @@ def test_the_audit_is_a_blocking_check_with_its_figures_and_plot(story: Story) -
     assert "auditor" in str(shown["informe"]).lower()
     assert str(shown["gráfico"]).startswith("![")
     assert "todo aparece por primera vez" in str(shown["cambios"])
+    lineage = shown["dagster/column_lineage"]
+    assert isinstance(lineage, dg.TableColumnLineage)
+    assert [d.asset_key.to_user_string() for d in lineage.deps_by_column["matricula"]] == ["matricula/aggregated"]
 
 
 def test_the_page_of_the_candidate_gives_what_the_approval_asks(story: Story) -> None:

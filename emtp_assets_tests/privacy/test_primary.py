@@ -42,7 +42,8 @@ def test_a_share_is_the_quotient_of_shown_counts_and_coded_near_all_and_none(
 
 
 @pytest.mark.parametrize(
-    ("persons", "hidden", "note"), [("10", "false", ""), ("9", "false", "s"), ("10", "true", "s"), ("null", "false", "s")]
+    ("persons", "hidden", "note"),
+    [("10", "false", ""), ("9", "false", "s"), ("10", "true", "s"), ("null", "false", "s")],
 )
 def test_a_mean_needs_persons_enough_behind_it(persons: str, hidden: str, note: str) -> None:
     assert answer(primary.mean_note(persons, hidden, 10)) == note
