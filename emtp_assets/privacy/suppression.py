@@ -118,7 +118,7 @@ def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarr
     """Let many cells move while the half of the insiders' cells stay, as long as that settles many pairs."""
     random = np.random.default_rng(len(order))
     failures = 0
-    while len(cells := proofs.exposed(order)) > 1:
+    while len(cells := _exposed_alone(proofs, order)) > 1:
         open_pairs = proofs.exposed_to(cells)
         concerned = np.flatnonzero(open_pairs.any(axis=0))
         known = random.permutation(concerned)[: -(-len(concerned) // 2)]
@@ -131,12 +131,17 @@ def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarr
                 return
 
 
+def _exposed_alone(proofs: Proofs, cells: np.ndarray) -> np.ndarray:
+    """The cells that an insider may open, and nobody else: the others are not to be proven in this part anyway."""
+    return np.setdiff1d(proofs.exposed(cells), proofs.unproven(cells))
+
+
 def _prove_one_before_insiders(
     proofs: Proofs, program: Program, order: np.ndarray, tried: set[tuple[int, int]]
 ) -> bool:
     """A program for each pair of cell and insider that is left. Whether anything was hidden for it."""
     news = False
-    for cell in np.setdiff1d(proofs.exposed(order), proofs.unproven(order)).tolist():
+    for cell in _exposed_alone(proofs, order).tolist():
         for insider in np.flatnonzero(proofs.exposed_to(np.array([cell]))[0]).tolist():
             if (cell, insider) in tried or not proofs.exposed_to(np.array([cell]))[0, insider]:
                 continue

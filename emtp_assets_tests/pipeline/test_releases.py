@@ -93,9 +93,8 @@ class Story:
         return described.description or ""
 
     def check(self, moment: str) -> dg.AssetCheckEvaluation:
-        (found,) = self.results[moment].get_asset_check_evaluations()
-        assert found.check_name == AUDITED
-        return found
+        found = self.results[moment].get_asset_check_evaluations()
+        return next(check for check in found if check.check_name == AUDITED)
 
     def folder(self, name: str) -> Path:
         return self.shelf.root / name

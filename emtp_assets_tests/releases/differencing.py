@@ -67,12 +67,12 @@ def _of(
     for path in paths:
         for depth, child in enumerate(path):
             deeper = " and ".join(f"c.{c} is null" for c in path[depth + 1 :]) or "true"
-            joined = " and ".join(f"p.{c} is not distinct from c.{c}" for c in columns if c not in path[depth:])
+            joined = "".join(f"p.{c} is not distinct from c.{c} and " for c in columns if c not in path[depth:])
             row = connection.execute(
                 f"select count(*) filter (d <> 0 and abs(d) < {minimum}), count(*) filter (abs(d) = 1) from ("
                 f"select any_value(p.nv - p.ov) - coalesce(sum(c.nv - c.ov), 0) as d "
                 f"from (select *, row_number() over () as number from both_shown) as p "
-                f"join both_shown as c on {joined} and c.{child} is not null and {deeper} "
+                f"join both_shown as c on {joined}c.{child} is not null and {deeper} "
                 f"where p.{child} is null and p.ov is not null and p.nv is not null group by p.number)"
             ).fetchone() or (0, 0)
             left, left_single = left + row[0], left_single + row[1]
