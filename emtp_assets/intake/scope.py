@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emtp_assets.contracts import Contract, read_codes
 from emtp_assets.intake.layout import Layout
-from emtp_assets.intake.plain_lines import Plain, distinct, unpacked
+from emtp_assets.intake.plain_lines import Plain, unpacked
 from emtp_assets.intake.recognition import Header
 
 
@@ -47,10 +47,10 @@ class Scope:
         if self._at is None:
             return np.ones(len(plain), bool)
         inside = np.zeros(len(plain), bool)
-        for keys in plain.codes:
-            for key in distinct(keys):
+        for column in plain.codes:
+            for key in column.distinct:
                 if Layout.code(unpacked(key) or "") in self._codes:
-                    inside |= keys == key
+                    inside |= column.keys == key
         return inside
 
     def has(self, fields: list[str]) -> bool:
@@ -62,8 +62,9 @@ class Scope:
         found: Counter[str] = Counter()
         if self._at is None or len(self._at) != 1:
             return found
-        for key in distinct(plain.codes[0]):
+        (column,) = plain.codes
+        for key in column.distinct:
             if (code := Layout.code(unpacked(key) or "")) not in self._listed:
-                found[code or ""] += int(np.count_nonzero(plain.codes[0] == key))
+                found[code or ""] += int(np.count_nonzero(column.keys == key))
         alone = (Layout.code(row[self._at[0]]) or "" for row in odd)
         return found + Counter(code for code in alone if code not in self._listed)
