@@ -62,9 +62,12 @@ def lines_set_aside(year: int, form: Form, rows: int, aside: Sequence[SetAside])
     )
 
 
-def scope_known(year: int, form: Form, rows: int) -> Outcome:
-    """Whether each row of the year's delivery has a listed scope code; those that have none count as not EMTP."""
-    outside = sum(form.unknown_codes.values())
+def scope_known(year: int, form: Form, rows: int, *, blank_is_usual: bool = False) -> Outcome:
+    """Whether each row of the year's delivery has a listed scope code; those that have none count as not EMTP.
+
+    ``blank_is_usual``: rows without any code are told and no finding, as of a teacher who has no class.
+    """
+    outside = sum(count for code, count in form.unknown_codes.items() if code or not blank_is_usual)
     told = [
         f"{number(count)} filas con {code}" if code else f"{number(count)} filas sin un código que se pueda leer"
         for code, count in form.unknown_codes.items()

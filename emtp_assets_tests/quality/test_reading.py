@@ -43,6 +43,12 @@ def test_codes_that_no_list_has_are_counted() -> None:
     assert found.observed == "2 filas sin un código que se pueda leer; 1.200 filas con 999"
 
 
+def test_rows_without_any_code_are_told_and_no_finding_where_they_are_usual() -> None:
+    found = scope_known(2025, Form(unknown_codes={"": 2}), 5000, blank_is_usual=True)
+    assert (found.passed, found.observed) == (True, "2 filas sin un código que se pueda leer")
+    assert scope_known(2025, Form(unknown_codes={"": 2, "999": 1}), 5000, blank_is_usual=True).unexpected_count == 1
+
+
 def test_the_form_is_told_in_words() -> None:
     assert form_in_words(Form("windows-1252", ",")) == "windows-1252, separado por «,»"
     packed = Form("utf-8", "\t", container="rar", member="Matricula.csv", mojibake=True)
