@@ -53,8 +53,9 @@ class OddLines:
         self._field = re.compile(
             rf"{quote}((?:[^{quote}]+|{quote}{quote})*+){quote}(?={sep}|\Z)|({bare}[^{sep}]*)(?={sep}|\Z)"
         )
+        # No program doubles quotes that it escapes: a line with both is damaged.
         self._escaped = re.compile(
-            rf"{quote}((?:[^{quote}\\]+|\\.|{quote}{quote})*+){quote}(?={sep}|\Z)"
+            rf"{quote}((?:[^{quote}\\]+|\\.)*+){quote}(?={sep}|\Z)"
             rf"|({bare}(?:[^{sep}\\]+|\\.)*+)(?={sep}|\Z)",
             re.DOTALL,
         )

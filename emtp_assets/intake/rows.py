@@ -150,7 +150,7 @@ class Rows:
                 self._last_row = max(self._last_row, read.line)
                 self.lines[DATA] += 1
                 self.lines[CONTINUED] += read.lines - 1
-                self._note_lengths({len(read.fields[-1])})
+                self._note_lengths({self._octets(read.fields[-1])})
             case Skipped():
                 self.lines[read.kind] += 1
             case SetAside():
@@ -159,6 +159,9 @@ class Rows:
                 self._bytes_aside += len(read.raw)
                 if len(self.aside) > MOST_SET_ASIDE or self._bytes_aside > MOST_BYTES_ASIDE:
                     raise _hopeless(read, len(self.aside))
+
+    def _octets(self, field: str) -> int:
+        return len(field.encode(self.layout.codec, errors="replace"))
 
     def _note_lengths(self, lengths: set[int]) -> None:
         if len(self._last_lengths) < 9:
@@ -175,7 +178,7 @@ class Rows:
         fields = self._odd_lines.fields_of(text)
         if fields is not None and len(fields) >= layout.width:
             lengths = set() if self.quoted else self._last_lengths  # quotes hide how long a field is
-            whole = layout.surplus > 0 or text.endswith(layout.quote) or lengths == {len(fields[-1])}
+            whole = layout.surplus > 0 or text.endswith(layout.quote) or lengths == {self._octets(fields[-1])}
             if whole or len(fields) > layout.width or len(lengths) != 1:
                 self._doubt_the_last = not whole
                 return
