@@ -11,6 +11,7 @@ import random
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -24,7 +25,7 @@ EVERY = os.environ.get("EMTP_NIGHTLY") == "1"
 """With ``EMTP_NIGHTLY=1``: every point, in place of a seeded choice of them."""
 
 
-def in_child(body: Callable[[], None]) -> int:
+def in_child(body: Callable[[], object]) -> int:
     """Run in a forked process; its exit status, or minus the signal that ended it. 70: it raised."""
     pid = os.fork()
     if pid == 0:
@@ -39,27 +40,28 @@ def in_child(body: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def points_of(body: Callable[[], None]) -> list[str]:
+def points_of(body: Callable[[], object]) -> list[str]:
     """The points of a run from its beginning to its end: what it was about to do at each.
 
     Raises:
         AssertionError: it did not come to its end.
     """
-    reading, writing = os.pipe()
+    # A pipe holds 64 KB and would wait for a reader that waits for the child.
+    with tempfile.TemporaryFile("w+") as told:
 
-    def counting() -> None:
-        counter = _Counter()
-        counter.watch()
-        body()
-        os.write(writing, json.dumps(counter.seen).encode())
+        def counting() -> None:
+            counter = _Counter()
+            counter.watch()
+            body()
+            json.dump(counter.seen, told)
+            told.flush()
 
-    assert in_child(counting) == 0
-    os.close(writing)
-    with os.fdopen(reading) as told:
+        assert in_child(counting) == 0
+        told.seek(0)
         return json.load(told)
 
 
-def kill_at(body: Callable[[], None], point: int) -> int:
+def kill_at(body: Callable[[], object], point: int) -> int:
     """Run in a process that is killed on reaching a point, counted from 0; its exit status."""
 
     def doomed() -> None:
@@ -69,7 +71,7 @@ def kill_at(body: Callable[[], None], point: int) -> int:
     return in_child(doomed)
 
 
-def kill_after(body: Callable[[], None], seconds: float) -> int:
+def kill_after(body: Callable[[], object], seconds: float) -> int:
     """Run in a process that is killed after a time, in the middle of whatever it does then; its exit status."""
 
     def doomed() -> None:
@@ -79,7 +81,7 @@ def kill_after(body: Callable[[], None], seconds: float) -> int:
     return in_child(doomed)
 
 
-def act_at(body: Callable[[], None], point: int, act: Callable[[], None]) -> int:
+def act_at(body: Callable[[], object], point: int, act: Callable[[], None]) -> int:
     """Run in a child, in which something else happens on the disk just before a point; its exit status."""
 
     def disturbed() -> None:
@@ -109,7 +111,7 @@ def chosen(points: Sequence[str], how_many: int, seed: int) -> list[int]:
 class _Counter:
     """Counts what the process does, and acts at a point. For a child alone: an audit hook cannot be taken off."""
 
-    def __init__(self, point: int | None = None, act: Callable[[], None] = die) -> None:
+    def __init__(self, point: int | None = None, act: Callable[[], object] = die) -> None:
         self.seen: list[str] = []
         self._at, self._act = point, act
 

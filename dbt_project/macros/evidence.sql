@@ -50,8 +50,17 @@
   {%- do facts.update({'groups_space': spaced ~ ' > 0 and ' ~ long ~ ' and ' ~ marks | join(' + ') ~ ' + ' ~ decimals ~ ' = 0'}) -%}
   {#- 12345.0: a program that made decimals of the whole column, and of each of its values. -#}
   {%- do facts.update({'whole': 'greatest(' ~ counted(text, column, 'whole', 'dot') ~ ', ' ~ counted(text, column, 'whole', 'comma') ~ ') = ' ~ decimals
-    ~ ' and ' ~ counted(text, column, 'plain') ~ ' + ' ~ spaced ~ ' + ' ~ marks | join(' + ') ~ ' = 0'}) -%}
+    ~ ' and ' ~ counted(text, column, 'plain') ~ ' + ' ~ spaced ~ ' + ' ~ marks | join(' + ') ~ ' = 0 and ' ~ unrounded(text)}) -%}
   {{ return(facts) }}
+{%- endmacro %}
+
+{#
+  A program of single precision has 24 bits for a number: it makes 20080116.0 of the 15th of January, and knows no odd
+  number over 2^24. One that is odd shows that none was rounded.
+#}
+{% macro unrounded(text) -%}
+  {%- set number = "try_cast(" ~ whole_part(text) ~ " as bigint)" -%}
+  ({{ rows_where(number ~ ' > 16777216') }} = 0 or {{ rows_where(number ~ ' > 16777216 and ' ~ number ~ ' % 2 = 1') }} > 0)
 {%- endmacro %}
 
 
@@ -84,9 +93,11 @@
 {#
   01-03-2024 is the first of March only where a day over 12 shows that days come first and no "month" over 12 that they
   do not. 20240103 is official, unless days stand for months elsewhere (20243101) and not by a slip among ten others.
-  200812 is December of 2008, unless other values of six digits begin as no year does (a day, 150708).
+  200812 is December of 2008, unless other values of six digits begin as no year does (a day, 150708). 200812.0 is the
+  same where a program made decimals of the whole column: of every value, whatever it says.
 #}
-{% macro facts_of_dates(text) -%}
+{% macro facts_of_dates(sent) -%}
+  {%- set text = whole_part(sent) -%}
   {%- set first = "try_cast(regexp_extract(" ~ text ~ ", '^([0-9]{1,2})[-/.]([0-9]{1,2})', 1) as integer)" -%}
   {%- set second = "try_cast(regexp_extract(" ~ text ~ ", '^([0-9]{1,2})[-/.]([0-9]{1,2})', 2) as integer)" -%}
   {%- set day_first = has_date_form(text, 'day_first') -%}
@@ -100,6 +111,8 @@
     'day_month_year': rows_where(day_first ~ " and " ~ first ~ " > 12") ~ " > 0 and " ~ rows_where(day_first ~ " and " ~ second ~ " > 12") ~ " = 0",
     'year_month_day': swapped ~ " = 0 or " ~ swapped ~ " * 10 < " ~ proved,
     'year_month': no_year ~ " = 0 or " ~ no_year ~ " * 10 < " ~ rows_where(has_date_form(text, 'six')),
+    'whole': 'greatest(' ~ rows_where("regexp_full_match(" ~ sent ~ ", '[0-9]{1,15}\\.0+')") ~ ', '
+      ~ rows_where("regexp_full_match(" ~ sent ~ ", '[0-9]{1,15},0+')") ~ ') = ' ~ rows_where(sent ~ ' is not null') ~ ' and ' ~ unrounded(sent),
   }) }}
 {%- endmacro %}
 

@@ -42,7 +42,7 @@
   {%- do model.update({'forms': told('select facts from ' ~ here), 'rows': sent, 'joined': []}) -%}
   {%- set others = [] -%}
   {%- for column in contract.columns if not found(column, 'official') -%} {%- do others.append(column) -%} {%- endfor -%}
-  {%- do read_apart(dataset, year, others) -%}
+  {%- do read_apart(dataset, others) -%}
   {{ return(others | length > 0) }}
 {% endmacro %}
 
@@ -50,9 +50,10 @@
 {#
   Read the columns that are not of the official form: their values apart, each different one once, and joined to the
   rows when the model runs. A join takes 15 MB of a session that may have 250, so of many columns some are joined at a
-  time and the rows written again, to a file beside what the command makes. `model.rows` is where the model finds them.
+  time and the rows written again, from one file to another beside what the command makes: two, however many years there
+  are. `model.rows` is where the model finds them.
 #}
-{% macro read_apart(dataset, year, others) -%}
+{% macro read_apart(dataset, others) -%}
   {%- set at_once = 5 -%}
   {%- for some in others | batch(at_once) -%}
     {%- for column in some -%}
@@ -60,7 +61,7 @@
       {%- do model.joined.append(column.official) -%}
     {%- endfor -%}
     {%- if others | length > at_once -%}
-      {%- set file = sql_text(var('output') ~ '/rows_' ~ dataset ~ '_' ~ year ~ '_' ~ loop.index ~ '.parquet') -%}
+      {%- set file = sql_text(var('output') ~ '/rows_' ~ dataset ~ '_' ~ loop.index % 2 ~ '.parquet') -%}
       {#- Written in order, several threads would hold their row groups in memory. -#}
       {%- set threads = told("select current_setting('threads')") -%}
       {%- do tell('set threads = 1') -%}

@@ -16,10 +16,15 @@
 {# What may stand in a column of a type, however written. Text that does not is another column's, or nobody's. #}
 {% macro could_be(column) -%}
   {%- set number = "[+-]?[0-9][0-9.,'' ]*(?:[eE][+-]?[0-9]+)?%?" -%}
-  {%- set date = '[0-9]{4,8}|[0-9]{1,4}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,4}.*)?' -%}
+  {%- set date = '[0-9]{4,8}(?:[.,]0+)?|[0-9]{1,4}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,4}.*)?' -%}
   {%- if column.identifier -%} {{ number }}(?:-[0-9kK])?|(?:0[xX])?[0-9A-Fa-f]{20,}
   {%- else -%} {{ date if column.type in ['date', 'year_month'] else number }}
   {%- endif -%}
+{%- endmacro %}
+
+{# A value without what a spreadsheet or a web form put around it, which is no other column's. #}
+{% macro without_wrapping(sent) -%}
+  regexp_replace(trim({{ sent }}), '^(?:[ ="'']|&[# ]?[0-9A-Za-z]+;)+|[ "'']+$', '', 'g')
 {%- endmacro %}
 
 {% macro all_digits(sent) -%} regexp_full_match({{ sent }}, ' *[+-]?[0-9][0-9.,]* *') {%- endmacro %}
@@ -32,16 +37,17 @@
 
 
 {#
-  What tells that a value is not of its column. `type`: text under a type; `digits` and `letters`: digits among names
-  and the reverse; `pattern`: what the contract's pattern forbids; `range`: a number that the contract finds out of
-  place.
+  What tells that a value is not of its column. `type`: text under a type, other than a spreadsheet's #N/A or ####, which
+  no column has of its own; `digits` and `letters`: digits among names and the reverse; `pattern`: what the contract's
+  pattern forbids; `range`: a number that the contract finds out of place.
 #}
 {% macro signs_of(column) -%}
   {%- set sent = adapter.quote(column.official) -%}
   {%- set filled = "trim(" ~ sent ~ ") <> ''" -%}
   {%- set signs = {} -%}
   {%- if is_typed(column) -%}
-    {%- do signs.update({'type': filled ~ " and not regexp_full_match(trim(" ~ sent ~ "), '" ~ could_be(column) ~ "') and upper(trim(" ~ sent ~ ")) not in (" ~ nothing(column) ~ ")"}) -%}
+    {%- set bare = without_wrapping(sent) -%}
+    {%- do signs.update({'type': "not regexp_full_match(" ~ bare ~ ", '#.*|" ~ could_be(column) ~ "') and upper(" ~ bare ~ ") not in (" ~ nothing(column) ~ ")"}) -%}
   {%- else -%}
     {%- do signs.update({'digits': all_digits(sent), 'letters': filled ~ " and not " ~ all_digits(sent)}) -%}
   {%- endif -%}
@@ -66,7 +72,8 @@
 
 {#
   The rows in which three values or more are not of their columns, two of them such that they cannot be; nothing where
-  there can be none. More of them than exceptions are a change of form, that the checks of the columns tell.
+  there can be none. One word in all of them is somebody's way to write nothing. More rows than exceptions are a change
+  of form, that the checks of the columns tell. What slid from codes to codes is theirs to tell, too.
 #}
 {% macro slid_rows(columns, signs, raw) -%}
   {%- set cannot, doubtful = {}, {} -%}
@@ -87,12 +94,13 @@
       select _delivery, _row, string_agg(name, ' + ' order by place) as columns
       from (
         {%- for name, condition in (cannot.items() | list) + (doubtful.items() | list) %}
-        select _delivery, _row, {{ sql_text(name) }} as name, {{ loop.index }} as place from {{ raw }} where {{ condition }}
+        select _delivery, _row, {{ sql_text(name) }} as name, {{ loop.index }} as place, {{ adapter.quote(name) }} as sent
+        from {{ raw }} where {{ condition }}
         {{- ' union all ' if not loop.last }}
         {%- endfor %}
       )
       group by all
-      having count(*) > 2 and count_if(place <= {{ cannot | length }}) > 1
+      having count(*) > 2 and count_if(place <= {{ cannot | length }}) > 1 and count(distinct sent) > 1
     )
   {%- endif -%}
 {%- endmacro %}

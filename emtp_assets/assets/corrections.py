@@ -1,6 +1,7 @@
 """What the next publication would restate, as an asset that lets it pass or not. Comparing is `publication`'s."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from emtp_assets.publication.publish import PublicationError
 from emtp_assets.publication.record import read_record
 from emtp_assets.publication.restatement import Restatement
 from emtp_assets.publication.sets import SetStore
-from emtp_assets.publication.told import headline, markdown, other_fingerprint
+from emtp_assets.publication.told import headline, launchpad, markdown, other_fingerprint
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
 
@@ -72,8 +73,10 @@ def corrections_asset(settings: Settings) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         try:
-            restated = gate.pending(settings, Lake(settings.data_dir), now=datetime.now(UTC))
-        except (PublicationError, duckdb.Error) as error:
+            restated = gate.pending(
+                settings, Lake(settings.data_dir), describe=describer(settings), now=datetime.now(UTC)
+            )
+        except (PublicationError, duckdb.Error, sqlite3.Error) as error:
             # Whether that can be published, and in which words not, the publication says; it compares again itself.
             said = str(error) if isinstance(error, PublicationError) else type(error).__name__
             yield dg.AssetCheckResult(passed=True, check_name=APPROVED, description=f"No se pudo comparar: {said}")
@@ -103,7 +106,7 @@ def _decided(
     """Why nothing may be published, in Spanish, or nothing; and the approval, if there had to be one."""
     given = config.huella.strip().lower()
     other = ""
-    if restated.waiting and given == restated.fingerprint:
+    if restated.waits and given == restated.fingerprint:
         Approvals(settings.data_dir).record(
             Approval(
                 fingerprint=given,
@@ -114,7 +117,7 @@ def _decided(
                 what=headline(restated),
             )
         )
-    elif restated.waiting and given:
+    elif restated.waits and given:
         other = other_fingerprint(restated, given) + "\n"
     try:
         approval = gate.admitted(settings, restated, named)
@@ -133,15 +136,14 @@ def _said(restated: Restatement, approval: Approval | None, *, asked: bool) -> s
 
 
 def _metadata(restated: Restatement, approval: Approval | None) -> dict[str, Any]:
-    waits = restated.waiting
     return {
         "resumen": headline(restated, approval),
         "cambios": dg.MetadataValue.md(markdown(restated, approval)),
         "cifras_que_cambian": sum(change.restates for change in restated.changes),
-        "cifras_sobre_el_umbral": sum(len(year.waiting) for year in waits),
-        "huella": restated.fingerprint if waits else "—",
+        "cifras_sobre_el_umbral": sum(len(year.waiting) for year in restated.waiting),
+        "huella": restated.fingerprint if restated.waits else "—",
         "conjunto_que_reemplaza": restated.replaced or "ninguno",
         "aprobación": f"{approval.who}, {approval.at.isoformat(timespec='seconds')}: {approval.why}"
         if approval
-        else ("espera" if waits else "no necesita"),
-    }
+        else ("espera" if restated.waits else "no necesita"),
+    } | ({"para_aprobar": dg.MetadataValue.md(launchpad(restated))} if restated.waits and not approval else {})

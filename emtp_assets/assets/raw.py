@@ -133,7 +133,7 @@ def _year_result(
         },
         [
             lines_set_aside(year, delivery.form, delivery.rows, Quarantine(settings.data_dir).rows(delivery.sha256)),
-            scope_known(year, delivery.form, delivery.rows),
+            scope_known(year, delivery.form, delivery.rows, blank_is_usual=_may_have_no_code(contract)),
             structure(
                 contract,
                 year,
@@ -145,6 +145,11 @@ def _year_result(
             *row_change(contract, year, row_count(staged[year]), {y: row_count(path) for y, path in earlier.items()}),
         ],
     )
+
+
+def _may_have_no_code(contract: Contract) -> bool:
+    """Whether rows without any scope code are usual: where several columns may hold one, as of teachers, none must."""
+    return contract.scope is not None and len(contract.scope.columns) > 1
 
 
 def _asked_for(contract: Contract, year: int, delivery: Delivery, settings: Settings) -> list[Column] | None:

@@ -155,12 +155,19 @@ def _received(
         try:
             now = datetime.now(UTC)
             taken.append((path, receive(path, settings, ledger, source=SOURCE, now=now, rested=rested)))
-        except (OSError, sqlite3.OperationalError) as error:
+        except Exception as error:
             untaken.append((path, error))
     return taken, untaken
 
 
 def _trouble(path: Path, error: Exception) -> str:
+    if not isinstance(error, (OSError, sqlite3.OperationalError)):
+        # Its text may quote what the file holds.
+        return (
+            f"NO SE PUDO TOMAR {path.name}: el programa falló al leerlo ({type(error).__name__}), lo que no "
+            "debería ocurrir con ninguno. Sigue en la carpeta; los demás no esperan. Avise a quien mantiene esto, "
+            "con el archivo; mientras tanto, saque el archivo de la carpeta."
+        )
     reason = getattr(error, "strerror", None) or str(error)
     return (
         f"NO SE PUDO TOMAR {path.name}: el disco no lo permitió ({reason}). Sigue en "

@@ -1,19 +1,23 @@
 """The job that deletes what the retention limit reached, and its weekly schedule. What is due is intake's to say."""
 
+import sqlite3
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from emtp_assets.automation.weekly import CRON as WEEKLY
 from emtp_assets.intake.deleting import Disposed, dispose
 from emtp_assets.intake.disposals import Disposal
+from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.retention import setting_in_words
 from emtp_assets.partitions import TIMEZONE
 from emtp_assets.settings import Settings
 
 RETENTION = "retencion"
 SCHEDULE = "lunes_0630_retencion"
+_STEP = "borrar_lo_vencido"
 # Half an hour after the weekly update begins. Runs go one at a time, so it waits for that one to end: what a Monday's
 # run replaces is judged the same day.
 CRON = WEEKLY.replace("0 6", "30 6", 1)
@@ -22,9 +26,28 @@ CRON = WEEKLY.replace("0 6", "30 6", 1)
 def retention_job(settings: Settings) -> dg.JobDefinition:
     """``retencion``: one step, whose metadata says what was deleted, without a name of a person's or a value."""
 
-    @dg.op(name="borrar_lo_vencido", description="Borra lo que cumplió el plazo, con un registro de cada archivo.")
+    @dg.op(
+        name=_STEP,
+        description="Borra lo que cumplió el plazo, con un registro de cada archivo.",
+        config_schema={
+            "confirmado": dg.Field(
+                bool,
+                default_value=False,
+                description="Una persona revisó el reloj y el registro: borra aunque una corrida se haya negado.",
+            )
+        },
+    )
     def delete_due(context: dg.OpExecutionContext) -> None:
-        done = dispose(settings, datetime.now(UTC), context.run_id)
+        try:
+            done = dispose(settings, datetime.now(UTC), context.run_id, confirmed=context.op_config["confirmado"])
+        except IntakeError as doubt:
+            raise dg.Failure(f"{doubt.what} {doubt.action}", allow_retries=False) from None
+        except sqlite3.OperationalError as error:
+            raise dg.Failure(
+                f"No se pudo escribir el registro de entregas ({error}), y nada se borra sin anotarlo. Libere espacio "
+                "en el disco de los datos y ejecute de nuevo «retencion»: termina lo que haya quedado a medias.",
+                allow_retries=False,
+            ) from None
         context.log.info(said(done))
         context.add_output_metadata(
             {
@@ -41,7 +64,7 @@ def retention_job(settings: Settings) -> dg.JobDefinition:
         if done.failed:
             raise dg.Failure(
                 f"No se pudieron borrar {len(done.failed)} archivos que cumplieron el plazo. "
-                + "; ".join(f"{each.place}: {why}" for each, why in done.failed[:10])
+                + "; ".join(sorted({f"{each.path.parent}: {why}" for each, why in done.failed}))
                 + ". Dé permiso sobre ellos al usuario que ejecuta la plataforma y ejecute de nuevo «retencion».",
                 allow_retries=False,
             )
@@ -58,6 +81,11 @@ def retention_job(settings: Settings) -> dg.JobDefinition:
         delete_due()
 
     return retention
+
+
+def confirmation(confirmed: bool) -> dict[str, Any]:
+    """The run configuration by which somebody says that the clock and the ledger are right."""
+    return {"ops": {_STEP: {"config": {"confirmado": confirmed}}}}
 
 
 def retention_schedule(settings: Settings) -> dg.ScheduleDefinition:

@@ -42,7 +42,7 @@ def contract_propose(
     try:
         header, sample = _beginning(file)
     except IntakeError as error:
-        typer.secho(f"{file.name}: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(f"{file.name}: {error.what} {error.action}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
     contract = header.contract
     path = FOLDER / f"{contract.dataset}.yaml"
@@ -104,7 +104,16 @@ def _sample(text: Path, layout: Layout) -> Sample:
     """
     with text.open(encoding=layout.codec, errors="replace", newline=None) as handle:
         lines = islice(handle, layout.header_line, layout.header_line + _ROWS)
-        rows = list(csv.reader(lines, delimiter=layout.separator, quotechar=layout.quote))
+        try:
+            rows = list(csv.reader(lines, delimiter=layout.separator, quotechar=layout.quote))
+        except csv.Error:
+            raise IntakeError(
+                "ilegible",
+                f"Alguna de las primeras {_ROWS} filas no se puede leer: unas comillas no se cierran, o un valor es "
+                "demasiado largo.",
+                expected="Filas con las columnas del encabezado.",
+                action="Use el archivo oficial, sin editar.",
+            ) from None
     header = layout.header
     whole = [row for row in rows if len(row) == layout.width]
     years = sorted({int(row[layout.year_at]) for row in whole if layout.is_year(row[layout.year_at])})

@@ -48,6 +48,7 @@ def approve(
 
 def _show() -> None:
     """What the next publication would change, and what waits."""
+    from emtp_assets.assets.published import describer
     from emtp_assets.publication.gate import pending
     from emtp_assets.publication.sets import PublicationError
     from emtp_assets.publication.told import markdown
@@ -55,12 +56,12 @@ def _show() -> None:
 
     settings = settings_or_exit()
     try:
-        restated = pending(settings, Lake(settings.data_dir), now=datetime.now(UTC))
+        restated = pending(settings, Lake(settings.data_dir), describe=describer(settings), now=datetime.now(UTC))
     except PublicationError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
     typer.echo(markdown(restated))
-    if restated.waiting:
+    if restated.waits:
         typer.echo(f'Para aprobarla: emtp approve {restated.fingerprint} --quien "…" --motivo "…"')
 
 
@@ -81,7 +82,7 @@ def as_of(
     settings = settings_or_exit()
     try:
         found = rebuild(build_definitions, settings, day.date(), folder, keep_layers=keep_layers, say=typer.echo)
-    except (RebuildError, RunFailedError) as error:
+    except (RebuildError, RunFailedError, OSError) as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
     total = len(found.identical) + len(found.differing)

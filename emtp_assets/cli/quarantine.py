@@ -48,7 +48,12 @@ def quarantine(
     for aside in rows:
         typer.echo(f"línea {aside.line}  {aside.code}: {aside.what}")
     if into is not None:
-        descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(b"".join(aside.raw.removesuffix(b"\r") + b"\n" for aside in rows))
+        try:
+            descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(b"".join(aside.raw.removesuffix(b"\r") + b"\n" for aside in rows))
+        except OSError as error:
+            why = "ya existe: indique otro nombre" if isinstance(error, FileExistsError) else error.strerror
+            typer.secho(f"No se pudo guardar en {into} ({why}).", fg=typer.colors.RED, err=True)
+            raise typer.Exit(1) from error
         typer.echo(f"Guardadas en {into}. Pueden contener datos personales: bórrelo cuando termine.")

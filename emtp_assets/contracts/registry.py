@@ -38,8 +38,9 @@ def contract_for(dataset: str) -> Contract:
     """
     if dataset not in DATASETS:
         raise KeyError(dataset)
-    text = (FOLDER / f"{dataset}.yaml").read_text(encoding="utf-8")
-    return contract_from_odcs(OpenDataContractStandard.from_string(text))
+    # libyaml's loader takes a tenth of the time of the pure one, which `OpenDataContractStandard.from_string` uses.
+    with (FOLDER / f"{dataset}.yaml").open("rb") as file:
+        return contract_from_odcs(OpenDataContractStandard(**yaml.load(file, Loader=yaml.CSafeLoader)))
 
 
 @cache

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from emtp_assets.intake.archive import Archive
 from emtp_assets.intake.disposals import Disposals, Ending, Kind
+from emtp_assets.intake.form import FOOTER
 from emtp_assets.intake.ledger import Delivery, Ledger
 from emtp_assets.intake.places import ABANDONED_AFTER, archived_files, leftovers, older, set_aside_files, size_of
-from emtp_assets.intake.retention import entered_at
 from emtp_assets.settings import Settings
 
 _SHOWN = 5
@@ -61,13 +61,13 @@ def _bytes(
     settings: Settings, ledger: Ledger, deliveries: Sequence[Delivery], *, every_byte: bool
 ) -> Iterator[Finding]:
     deleted = Disposals(settings.data_dir).standing(Kind.ARCHIVED)
-    entered, archive = entered_at(ledger, deliveries), Archive(settings.data_dir)
+    put, archive = ledger.put_in_force(), Archive(settings.data_dir)
     missing, wrong = [], []
     for delivery in deliveries:
         sha, path = delivery.sha256, archive.path(delivery.sha256)
         if not path.is_file():
             decided = deleted[sha].decided_at if sha in deleted else None
-            if decided is None or decided < entered[sha]:
+            if decided is None or decided < put[sha][0]:
                 missing.append(sha)
         elif path.stat().st_size != delivery.size_bytes or (every_byte and _sha256(path) != sha):
             wrong.append(sha)
@@ -89,7 +89,7 @@ def _lines_set_aside(
     differ = [
         each.sha256
         for each in deliveries
-        if _lines(aside.get(each.sha256)) != each.form.quarantined
+        if _lines(aside.get(each.sha256)) != each.form.quarantined + each.form.lines.get(FOOTER, 0)
         and not (each.sha256 in deleted and each.sha256 not in aside)
     ]
     if differ:

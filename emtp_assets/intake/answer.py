@@ -173,4 +173,10 @@ def damaged(delivery: Delivery) -> IntakeError:
 
 
 def _is_year(value: str | None, last_year: int) -> bool:
-    return value is not None and value.isdigit() and len(value) == 4 and FIRST_YEAR <= int(value) <= last_year
+    return (
+        value is not None
+        and value.isascii()
+        and value.isdigit()
+        and len(value) == 4
+        and FIRST_YEAR <= int(value) <= last_year
+    )

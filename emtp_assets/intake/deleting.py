@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from emtp_assets.intake.caution import doubt
 from emtp_assets.intake.disposals import Disposal, Disposals, Ending, Kind
-from emtp_assets.intake.places import archived_files, going_place, mark_of
+from emtp_assets.intake.places import archived_files, going_place, mark_of, set_aside_files
 from emtp_assets.intake.retention import due
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import sync
@@ -28,15 +29,18 @@ class Disposed:
     failed: list[tuple[Disposal, str]] = field(default_factory=list)
 
 
-def dispose(settings: Settings, now: datetime, run_id: str) -> Disposed:
+def dispose(settings: Settings, now: datetime, run_id: str, *, confirmed: bool = False) -> Disposed:
     """Delete what is due, with a record of each file.
 
     Order: the decision into the ledger, the file out of its place, the file removed, the ending into the ledger.
     Killed anywhere, the next run ends what was decided. A file that was put in the place of the decided one since is
     never taken for it. One run at a time; a second waits.
 
+    ``confirmed``: a person has looked, and it is to be done whatever speaks against it (`caution`).
+
     Raises:
-        OSError: the ledger could not be written; of a file that could not be deleted, see ``failed``.
+        IntakeError: something speaks against it; nothing was decided, and what had been before was ended.
+        OSError, sqlite3.Error: the ledger could not be written; of a file that could not be deleted, see ``failed``.
     """
     disposals = Disposals(settings.data_dir)
     done = Disposed()
@@ -44,7 +48,11 @@ def dispose(settings: Settings, now: datetime, run_id: str) -> Disposed:
         for pending in disposals.pending():
             _end(pending, disposals, now, done)
         _note_what_was_handed_over_anew(settings, disposals, now)
-        for decided in disposals.decide(due(settings, now), run_id, now):
+        found = due(settings, now)
+        if not confirmed and (against := doubt(settings, found, now)) is not None:
+            raise against
+        disposals.reviewed(run_id, now)
+        for decided in disposals.decide(found, run_id, now):
             with suppress(OSError):
                 # At one stroke out of its place, and only then looked at: the same bytes may be handed over, and be put
                 # there, between looking and removing.
@@ -86,10 +94,11 @@ def _removed(decided: Disposal) -> Ending:
 
 
 def _note_what_was_handed_over_anew(settings: Settings, disposals: Disposals, now: datetime) -> None:
-    archived = archived_files(settings)
-    for sha256, disposal in disposals.standing(Kind.ARCHIVED).items():
-        if sha256 in archived and disposal.outcome is Ending.DELETED:
-            disposals.end(disposal.number, Ending.RENEWED, now)
+    kept = {Kind.ARCHIVED: archived_files(settings), Kind.SET_ASIDE: set_aside_files(settings)}
+    for kind, files in kept.items():
+        for sha256, disposal in disposals.standing(kind).items():
+            if sha256 in files and disposal.outcome is Ending.DELETED:
+                disposals.end(disposal.number, Ending.RENEWED, now)
 
 
 @contextmanager

@@ -35,9 +35,10 @@ def layout_of(
     header_line, header = _header(lines, contracts, known)
     rows = lines[header_line:]
     quote = _quote(lines[header_line - 1], rows, header.separator)
-    _refuse_rows_above(lines[: header_line - 1], header)
     surplus = _surplus(lines[header_line - 1], rows, header, quote)
-    return Layout(header, quote, surplus, header_line, codec, cr_only, require_year(header), last_year)
+    layout = Layout(header, quote, surplus, header_line, codec, cr_only, require_year(header), last_year)
+    _refuse_rows_above(lines[: header_line - 1], layout)
+    return layout
 
 
 def _lines(head: bytes, codec: str, *, whole: bool) -> tuple[list[str], bool]:
@@ -109,11 +110,14 @@ def _surplus(above: str, rows: Sequence[str], header: Header, quote: str) -> int
     return surplus if surplus > 0 and believed and times * 2 > counts.total() else 0
 
 
-def _refuse_rows_above(above: Sequence[str], header: Header) -> None:
+def _refuse_rows_above(above: Sequence[str], layout: Layout) -> None:
     """Words may stand above a header, rows may not: they would be lost without a word."""
     for number, line in enumerate(above, start=1):
-        cells = [bare(cell) for cell in line.split(header.separator)]
-        if sum(map(bool, cells)) * 2 > len(header.names):
+        cells = [bare(cell) for cell in line.split(layout.separator)]
+        said = sum(map(bool, cells))
+        # Of a row that is mostly blank, its year and its width tell.
+        sparse = said > 1 and len(cells) >= layout.named and layout.is_year(cells[layout.year_at])
+        if sparse or said * 2 > layout.named:
             raise IntakeError(
                 "filas_sobre_encabezado",
                 "Hay filas con datos antes del encabezado.",

@@ -1,4 +1,4 @@
-"""What was deleted of the restricted zone, when and why: a table of the ledger's file. Deciding it is `retention`'s."""
+"""What was deleted of the restricted zone, when and why: tables of the ledger's file. Deciding it is `retention`'s."""
 
 from __future__ import annotations
 
@@ -29,14 +29,20 @@ CREATE TABLE IF NOT EXISTS disposals (
     outcome TEXT,
     ended_at TEXT
 ) STRICT;
+CREATE TABLE IF NOT EXISTS retention_reviews (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    run_id TEXT NOT NULL
+) STRICT;
 """
 
 
 class Kind(StrEnum):
-    """What was deleted; all of it may name persons."""
+    """What was deleted. All of it may name persons, but for the places of rows, which go with their delivery."""
 
     ARCHIVED = "copia histórica"
     SET_ASIDE = "líneas apartadas"
+    PLACES = "lugares de las filas"
     RAW = "capa cruda"
     REFUSED = "archivo rechazado"
     LEFTOVER = "resto de un proceso interrumpido"
@@ -97,6 +103,17 @@ class Disposals:
             db.execute(
                 "UPDATE disposals SET outcome = ?, ended_at = ? WHERE number = ?", (outcome, utc_text(now), number)
             )
+
+    def reviewed(self, run_id: str, now: datetime) -> None:
+        """Write down that a run looked at the limits, whether or not anything was due."""
+        with self._file.transaction() as db:
+            db.execute("INSERT INTO retention_reviews (at, run_id) VALUES (?, ?)", (utc_text(now), run_id))
+
+    def last_review(self) -> datetime | None:
+        """When a run last looked at the limits, by the clock of then."""
+        with self._file.transaction() as db:
+            row = db.execute("SELECT at FROM retention_reviews ORDER BY number DESC LIMIT 1").fetchone()
+        return datetime.fromisoformat(row["at"]) if row else None
 
     def all(self) -> list[Disposal]:
         """Every decision, oldest first."""

@@ -27,6 +27,7 @@ from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope, scope_codes
 from emtp_assets.intake.selection import Selections
 from emtp_assets.intake.tables import YearWriter
+from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 from emtp_assets.storage.provenance import Origin, Provenance, code_version
@@ -97,7 +98,7 @@ def _extract_text(
         encoding.codec,
         form.cr_only,
         require_year(header),
-        max(delivery.years),
+        academic_year_of(delivery.received_at) + 1,
     )
     scope = Scope(header)
     with Lake(settings.data_dir).staging() as staging, tempfile.TemporaryDirectory(dir=staging) as name:

@@ -133,7 +133,9 @@ def _integer(text: str) -> int:
 def _refuse_if_too_many(failed: list[SetAside], lines: int, rows: int, layout: Layout, tolerated: float) -> None:
     if not failed or (rows and lines <= max(1, tolerated * (rows + lines))):
         return
-    codes = Counter(each.code for each in failed)
+    codes = Counter[str]()
+    for each in failed:
+        codes[each.code] += each.lines
     code, times = codes.most_common(1)[0]
     first = next(each for each in failed if each.code == code)
     others = len(codes) - 1
@@ -141,7 +143,7 @@ def _refuse_if_too_many(failed: list[SetAside], lines: int, rows: int, layout: L
         code,
         f"{lines} de {rows + lines} líneas no calzan con el encabezado ({_percent(lines / (rows + lines))}; se tolera "
         f"{_percent(tolerated)}). La primera: {first.what}"
-        + (f" Hay {others} motivos más, en {len(failed) - times} líneas." if others else ""),
+        + (f" Hay {others} motivos más, en {lines - times} líneas." if others else ""),
         where=f"línea {first.line}",
         expected=f"{layout.named} columnas en cada línea, separadas por {SEPARATORS[layout.separator]}, como en el "
         "encabezado.",

@@ -79,17 +79,22 @@ def settle(drop: Path, archived: Callable[[str], bool]) -> None:
 
 def put_back(path: Path, place: Path) -> None:
     """Rename, but never over another file: under another name then, for both have to be read."""
-    turn = 1
-    target = place
+    turn, target = 1, place
     while True:
         try:
             os.link(path, target)
         except FileExistsError:
-            turn += 1
-            target = place.with_name(f"{place.stem}-{turn}{place.suffix}")
-            continue
-        path.unlink()
-        return
+            pass
+        except OSError:
+            # A share without hard links. Another may come between looking and renaming; left here, this one is lost.
+            if not os.path.lexists(target):
+                path.rename(target)
+                return
+        else:
+            path.unlink()
+            return
+        turn += 1
+        target = place.with_name(f"{place.stem}-{turn}{place.suffix}")
 
 
 def _sha256(path: Path) -> str:

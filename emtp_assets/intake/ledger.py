@@ -209,18 +209,23 @@ class Ledger:
 
         ``but_for``: sources whose deliveries do not count, unless another source put them in force since.
         """
-        found = [d for d in self.deliveries(dataset, year) if not but_for or self._put_by(d) not in but_for]
+        found = self.deliveries(dataset, year)
+        if but_for:
+            put = self.put_in_force()
+            found = [delivery for delivery in found if put[delivery.sha256][1] not in but_for]
         real = [d for d in found if not d.simulated]
         candidates = real or (found if simulated_too else [])
         return candidates[-1] if candidates else None
 
-    def _put_by(self, delivery: Delivery) -> str:
-        """Who put a delivery in force the last time."""
+    def put_in_force(self) -> dict[str, tuple[datetime, str]]:
+        """By SHA-256 when each delivery entered into force the last time, and by which source."""
         with self._file.transaction() as db:
-            row = db.execute(
-                "SELECT source FROM reinstatements WHERE sha256 = ? ORDER BY at DESC LIMIT 1", (delivery.sha256,)
-            ).fetchone()
-        return row["source"] if row else delivery.source
+            rows = db.execute(
+                """SELECT d.sha256, coalesce(r.at, d.received_at) AS at, coalesce(r.source, d.source) AS source
+                   FROM deliveries d LEFT JOIN (
+                       SELECT sha256, max(at) AS at, source FROM reinstatements GROUP BY sha256) r USING (sha256)"""
+            ).fetchall()
+        return {row["sha256"]: (datetime.fromisoformat(row["at"]), row["source"]) for row in rows}
 
     def reinstate(self, sha256: str, now: datetime, *, source: str) -> None:
         """Put a delivery in force again: ``source`` handed over bytes that a later delivery had replaced."""

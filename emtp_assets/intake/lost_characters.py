@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-LOST_ACCENT = re.compile(rb"[A-Za-z]\?[A-Za-z]")
-"""A program that had no accents put a question mark; no official file has one between two letters."""
+LOST_ACCENT = re.compile(rb"\?[A-Za-z]")
+"""A program that had no accents put a question mark ("?UBLE"); in Spanish none stands right before a letter."""
 
-ESCAPES = (b"%C3", b"=C3", b"&#x", b"&#X", b"+A", b"\\u0")
-"""What a line must hold to have one of `_ESCAPED`: looking for it costs next to nothing."""
+_BEGINNINGS = (b"%C3", b"=C3", b"&#x", b"&#X", b"+A", b"\\u0")
+_FIRSTS = {beginning[:1] for beginning in _BEGINNINGS}
 
 _ESCAPED = re.compile(
     r"%C3%[89AB][0-9A-F]"  # of a URL
@@ -19,12 +19,20 @@ _ESCAPED = re.compile(
 )
 
 
+def may_be_escaped(data: bytes) -> bool:
+    """Whether a block holds how any of the escaped characters begins.
+
+    One byte alone is looked for first: in a block without it that costs a thirtieth of looking for two.
+    """
+    return any(first in data for first in _FIRSTS) and any(beginning in data for beginning in _BEGINNINGS)
+
+
 def lost(text: str) -> str | None:
     """How a line shows that a character of it was lost, in Spanish; None when it does not."""
     if "\ufffd" in text or "ï¿½" in text:
         return "La línea tiene un carácter que se perdió antes de llegar («�»)."
     if "?" in text and LOST_ACCENT.search(text.encode()):
-        return "La línea tiene un «?» entre dos letras, donde había un acento o una eñe."
+        return "La línea tiene un «?» pegado delante de una letra, donde había un acento o una eñe."
     if _ESCAPED.search(text):
         return "La línea tiene un carácter escrito en clave (de una dirección web, un correo o un programa)."
     return None

@@ -47,13 +47,16 @@ class OddLines:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         sep, quote = re.escape(layout.separator), re.escape(layout.quote)
-        # Blanks before a quote leave two readings: quotes that wrap, or that belong to the text.
+        # Blanks before a quote leave two readings: quotes that wrap, or that belong to the text. Where a step back can
+        # find no other reading, none is kept: they would cost a hundred bytes for each of a long field.
         bare = rf"(?![ ]*{quote})"
         self._field = re.compile(
-            rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={sep}|\Z)|({bare}[^{sep}]*)(?={sep}|\Z)"
+            rf"{quote}((?:[^{quote}]+|{quote}{quote})*+){quote}(?={sep}|\Z)|({bare}[^{sep}]*)(?={sep}|\Z)"
         )
+        # No program doubles quotes that it escapes: a line with both is damaged.
         self._escaped = re.compile(
-            rf"{quote}((?:[^{quote}\\]|\\.|{quote}{quote})*){quote}(?={sep}|\Z)|({bare}(?:[^{sep}\\]|\\.)*)(?={sep}|\Z)",
+            rf"{quote}((?:[^{quote}\\]+|\\.)*+){quote}(?={sep}|\Z)"
+            rf"|({bare}(?:[^{sep}\\]+|\\.)*+)(?={sep}|\Z)",
             re.DOTALL,
         )
         self._header = [name.strip(f" \t\ufeff{layout.quote}").casefold() for name in layout.header.names]
@@ -231,8 +234,9 @@ class OddLines:
         text = value.strip()
         if not text:
             return "sin_anio", f"La columna {column} está en blanco."
-        shown = f"dice «{text}»" if re.fullmatch(r"-?\d{1,6}", text) else f"no es un número (forma: {shape(text, 20)})"
-        return "anio", f"La columna {column} {shown}, que no es un año entre 2004 y {self._layout.last_year}."
+        # Of a row that slid, longer figures are a person's: a month of birth, an identity.
+        shown = f"«{text}»" if re.fullmatch(r"-?\d{1,4}", text) else f"algo de la forma «{shape(text, 20)}»"
+        return "anio", f"La columna {column} dice {shown}, que no es un año entre 2004 y {self._layout.last_year}."
 
     def _wrong_code(self, at: int) -> tuple[str, str]:
         return "alcance", f"La columna {self._layout.column(at)} no dice un código: no se sabe si la fila es de EMTP."

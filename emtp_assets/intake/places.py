@@ -27,6 +27,11 @@ def set_aside_files(settings: Settings) -> dict[str, Path]:
     return _by_hash(settings.data_dir / "quarantine")
 
 
+def selection_files(settings: Settings) -> dict[str, Path]:
+    """The places kept of a large text's rows, by their delivery's SHA-256."""
+    return _by_hash(settings.data_dir / "selections")
+
+
 def raw_parts(settings: Settings) -> Iterator[tuple[str, int, Path]]:
     """Dataset, academic year and file of every year of the raw layer."""
     for path in sorted((settings.data_dir / Layer.RAW).glob(f"*/academic_year=*/{PART}")):
@@ -46,7 +51,6 @@ def leftovers(settings: Settings, now: datetime) -> list[Path]:
     held = [
         *_entries(data / "archive" / ".incoming"),
         *(p for p in _entries(data / ".staging") if not (p.name == "spill" and p.is_dir() and not any(p.iterdir()))),
-        *(data / "quarantine").rglob("*.part"),
         *(p for p in _entries(settings.drop / REJECTED) if p.name.endswith(".part") and _STAMPED.match(p.name)),
     ]
     return sorted(p for p in held if older(p, now, ABANDONED_AFTER))

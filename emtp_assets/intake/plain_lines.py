@@ -12,14 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emtp_assets.intake.layout import Layout
-from emtp_assets.intake.lost_characters import ESCAPES, LOST_ACCENT
+from emtp_assets.intake.lost_characters import LOST_ACCENT, may_be_escaped
 
 NEWLINE, RETURN, TAB, SPACE = 10, 13, 9, 32
+LONGEST_QUOTED = 1 << 16
+"""Bytes of a line with quotes; fields of twice as many are beyond Python's own reader, that takes the quotes off."""
 _BLANKS = 64
 """Padding that is looked through on either side of a field."""
+_FEW = 8
+_WORD = 8
+_TOO_LONG = 0xFFFF_FFFF_FFFF_FFFF
+_MASKS = np.array([*((1 << 8 * length) - 1 for length in range(_WORD)), 0], np.uint64)
+_LENGTHS = np.array([*(length << 56 for length in range(_WORD)), _TOO_LONG], np.uint64)
 
 Octets = NDArray[np.uint8]
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A column of short values: each line's, `packed`, and the distinct ones (of the whole block, at the least)."""
+
+    keys: NDArray[np.uint64]
+    distinct: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -27,8 +42,8 @@ class Plain:
     """Right lines of a block, still as bytes.
 
     ``begins[i]``: where line i begins; ``delimiters[i, j]``: where its field j ends; ``lines[i]``: its number in the
-    text, 1-based; ``years[i]``: its academic year; ``codes``: its scope columns, `packed`; ``quote``: what fields wear,
-    0 when none does; ``at``: the byte of the text where ``data`` begins.
+    text, 1-based; ``years[i]``: its academic year; ``codes``: its scope columns; ``quote``: what fields wear, 0 when
+    none does; ``at``: the byte of the text where ``data`` begins.
     """
 
     data: bytes
@@ -37,7 +52,7 @@ class Plain:
     delimiters: Places
     lines: Places
     years: NDArray[np.int32]
-    codes: tuple[NDArray[np.uint64], ...]
+    codes: tuple[Codes, ...]
     quote: int
     at: int
 
@@ -56,6 +71,17 @@ class Plain:
             worn = (self.octets[np.minimum(begin, len(self.octets) - 1)] == self.quote) & (end - begin >= 2)
             begin, end = _stripped(self.octets, begin + worn, end - worn)
         return begin, end
+
+    def short(self, at: int) -> Codes:
+        """A field of at most 7 bytes, blanks around it included where it is so short with them."""
+        if not self.quoted and at < self.delimiters.shape[1] - 1:  # the last may end in CR
+            begin = self.begins if at == 0 else self.delimiters[:, at - 1] + 1
+            keys = packed(self.octets, begin, self.delimiters[:, at])
+            found = distinct(keys)
+            if _TOO_LONG not in found:
+                return Codes(keys, found)
+        keys = packed(self.octets, *self.field(at))
+        return Codes(keys, distinct(keys))
 
     def chosen(self, keep: NDArray[np.bool_]) -> bytes:
         """The bytes of some of the lines, line ends included."""
@@ -89,8 +115,11 @@ class PlainLines:
         None when quotes or characters in it need a closer look, line by line.
         """
         octets = np.frombuffer(data, np.uint8)
-        breaks = octets == NEWLINE
-        count, width = int(np.count_nonzero(breaks)), self._layout.width
+        # Nearly always the only bytes under the blank are line ends: then these need no looking for.
+        controls = octets < SPACE
+        count, width = data.count(b"\n"), self._layout.width
+        others = int(np.count_nonzero(controls)) - count
+        breaks = controls if not others else octets == NEWLINE
         marks = breaks | (octets == self._separator)
         quote = 0
         if self._quote in data:
@@ -98,7 +127,7 @@ class PlainLines:
             if (inside := self._in_quotes(octets)) is None:
                 return None
             marks &= ~inside
-        if self._doubtful(data, octets, count):
+        if self._doubtful(data, others):
             return None
         places = np.flatnonzero(marks)
         # With as many places as the lines need, and a line end at every width-th, each line has its separators.
@@ -115,10 +144,12 @@ class PlainLines:
         begins = np.concatenate(([0], ends[:-1] + 1))
         found = Plain(data, octets, begins[right], delimiters, number + np.flatnonzero(right), _NO_YEARS, (), quote, at)
         years = self._years(found)
-        codes = tuple(packed(octets, *found.field(column)) for column in self._layout.scope_at)
+        codes = tuple(found.short(column) for column in self._layout.scope_at)
         stands = (years > 0) & self._nothing_beyond(found)
-        for keys in codes:
-            stands &= self._are_codes(keys)
+        if quote:
+            stands &= found.delimiters[:, -1] - found.begins <= LONGEST_QUOTED
+        for column in codes:
+            stands &= self._are_codes(column)
         found = replace(found, years=years, codes=codes)
         if not stands.all():
             right[np.flatnonzero(right)[~stands]] = False
@@ -128,10 +159,10 @@ class PlainLines:
                 delimiters=delimiters[stands],
                 lines=found.lines[stands],
                 years=years[stands],
-                codes=tuple(keys[stands] for keys in codes),
+                codes=tuple(replace(column, keys=column.keys[stands]) for column in codes),
             )
-        others = [(int(begins[i]), int(ends[i]), i) for i in np.flatnonzero(~right).tolist()]
-        return Block(found, others, count)
+        elsewhere = [(int(begins[i]), int(ends[i]), i) for i in np.flatnonzero(~right).tolist()]
+        return Block(found, elsewhere, count)
 
     def last_lengths(self, plain: Plain) -> set[int]:
         """The least and the greatest length of the last named field."""
@@ -143,13 +174,13 @@ class PlainLines:
         lengths = end - begin - (plain.octets[np.maximum(end - 1, 0)] == RETURN)
         return {int(lengths.min()), int(lengths.max())}
 
-    def _doubtful(self, data: bytes, octets: Octets, breaks: int) -> bool:
-        """Whether a block holds a character that `odd_lines` must look at."""
+    def _doubtful(self, data: bytes, controls: int) -> bool:
+        """Whether a block holds a character that `odd_lines` must look at. ``controls``: those that are no LF."""
         other = b"'" if self._quote == b'"' else b'"'
         separator = self._layout.separator.encode()
-        if (controls := int(np.count_nonzero(octets < SPACE))) != breaks:
+        if controls:
             returns = data.count(b"\r")
-            if controls != breaks + returns + data.count(b"\t"):
+            if controls != returns + data.count(b"\t"):
                 return True
             if returns and data.count(b"\r\n") != returns:
                 return True
@@ -158,7 +189,7 @@ class PlainLines:
             or b"\\" in data
             or (b"\xef" in data and (b"\xef\xbf\xbd" in data or b"\xef\xbb\xbf" in data))
             or (b"?" in data and LOST_ACCENT.search(data) is not None)
-            or any(mark in data for mark in ESCAPES)
+            or may_be_escaped(data)
             or (other in data and (separator + other in data or b"\n" + other in data or data.startswith(other)))
         )
 
@@ -186,20 +217,20 @@ class PlainLines:
 
     def _years(self, plain: Plain) -> NDArray[np.int32]:
         """The academic year of each line; 0 where there is none."""
-        keys = packed(plain.octets, *plain.field(self._layout.year_at))
-        years = np.zeros(len(keys), np.int32)
-        for key in distinct(keys):
+        column = plain.short(self._layout.year_at)
+        years = np.zeros(len(plain), np.int32)
+        for key in column.distinct:
             text = unpacked(key)
             if text is not None and self._layout.is_year(text):
-                years[keys == key] = int(text)
+                years[column.keys == key] = int(text)
         return years
 
-    def _are_codes(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def _are_codes(self, column: Codes) -> NDArray[np.bool_]:
         """Where a scope column says a code, or nothing."""
-        are = np.ones(len(keys), bool)
-        for key in distinct(keys):
+        are = np.ones(len(column.keys), bool)
+        for key in column.distinct:
             if (text := unpacked(key)) is None or self._layout.code(text) is None:
-                are &= keys != key
+                are &= column.keys != key
         return are
 
     def _nothing_beyond(self, plain: Plain) -> NDArray[np.bool_]:
@@ -218,24 +249,23 @@ def no_lines(layout: Layout) -> Plain:
     """No plain line at all."""
     nothing = np.zeros(0, np.int64)
     delimiters = np.zeros((0, layout.width), np.int64)
-    codes = tuple(np.zeros(0, np.uint64) for _ in layout.scope_at)
+    codes = tuple(Codes(np.zeros(0, np.uint64), ()) for _ in layout.scope_at)
     return Plain(b"", np.zeros(0, np.uint8), nothing, delimiters, nothing, _NO_YEARS, codes, 0, 0)
 
 
 def packed(octets: Octets, begin: Places, end: Places) -> NDArray[np.uint64]:
     """Each field of at most 7 bytes as one number (its length in the top byte); longer ones are all 2**64 - 1."""
-    lengths = end - begin
-    longest, shortest = int(lengths.max(initial=0)), int(lengths.min(initial=7))
-    wide = min(longest, 7)
-    spelt = np.zeros((len(begin), 8), np.uint8)
-    if wide:
-        spelt[:, :wide] = octets[np.minimum(begin[:, None] + np.arange(wide), len(octets) - 1)]
-        if shortest < wide:
-            spelt[:, :wide] *= np.arange(wide) < lengths[:, None]
-    spelt[:, 7] = np.minimum(lengths, 7)
-    keys = spelt.view("<u8")[:, 0]
-    if longest > 7:
-        keys[lengths > 7] = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+    if len(octets) < _WORD:
+        octets = np.concatenate((octets, np.zeros(_WORD, np.uint8)))
+    # Eight bytes from any place on, as one number: one access a field; gathering them singly costs three times that.
+    words = np.ndarray((len(octets) - _WORD + 1,), "<u8", octets.data, strides=(1,))
+    at = np.minimum(begin, len(words) - 1)
+    keys = words[at]
+    if len(at) and int(begin.max()) >= len(words):
+        keys >>= np.minimum(8 * (begin - at), 63).astype(np.uint64)
+    lengths = np.minimum(end - begin, _WORD)
+    keys &= _MASKS[lengths]
+    keys |= _LENGTHS[lengths]
     return keys
 
 
@@ -248,13 +278,13 @@ def unpacked(key: int) -> str | None:
     return raw.decode("ascii") if raw.isascii() else None
 
 
-def distinct(keys: NDArray[np.uint64]) -> list[int]:
-    """The distinct keys; nearly always a block has one only, which costs one comparison."""
-    if not len(keys):
-        return []
-    if bool((keys == keys[0]).all()):
-        return [int(keys[0])]
-    return np.unique(keys).tolist()
+def distinct(keys: NDArray[np.uint64]) -> tuple[int, ...]:
+    """The distinct keys. Nearly always a block has a few only, each of which costs one comparison."""
+    found: list[int] = []
+    while len(keys) and len(found) < _FEW:
+        found.append(int(keys[0]))
+        keys = keys[keys != keys[0]]
+    return (*found, *(np.unique(keys).tolist() if len(keys) else ()))
 
 
 def _stripped(octets: Octets, begin: Places, end: Places) -> tuple[Places, Places]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from os import stat_result
@@ -31,6 +34,11 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.provenance import code_version
 
 SIMULATED_SOURCE = "simulado"
+_LEDGER_REFUSED = {
+    "SQLITE_FULL": "no queda espacio para el registro de entregas",
+    "SQLITE_BUSY": "otro proceso no suelta el registro de entregas",
+    "SQLITE_READONLY": "no hay permiso para escribir el registro de entregas",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -88,10 +96,29 @@ def receive(
 
     Raises:
         ValueError: ``now`` has no time zone.
-        OSError: our own disk refused (full); the file stays in the drop folder.
+        OSError: our own disk refused (full), the ledger's too; in Spanish then. The file stays in the drop folder.
     """
     if now.tzinfo is None:
         raise ValueError("`now` needs a time zone")
+    try:
+        return _received(path, settings, ledger, source=source, now=now, asked=asked, rested=rested)
+    except sqlite3.OperationalError as error:
+        # Its transaction was undone. Bytes archived just before are no delivery, and the same file the next time.
+        name = getattr(error, "sqlite_errorname", "")
+        what = _LEDGER_REFUSED.get(name, f"no se pudo escribir el registro de entregas ({name or error})")
+        raise OSError(errno.EIO, what, str(ledger.path)) from error
+
+
+def _received(
+    path: Path,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    source: str,
+    now: datetime,
+    asked: Asked | None,
+    rested: Snapshot | None,
+) -> Outcome:
     archive = Archive(settings.data_dir)
     settle_leaving(path.parent, settings.data_dir)
     before = path.lstat()
@@ -108,7 +135,7 @@ def receive(
         known = ledger.find(staged.facts.sha256)
         try:
             examined = (
-                Examined(known)
+                _known(known, staged, settings)
                 if known
                 else _examined(staged, path.name, settings, source=source, now=now, asked=asked)
             )
@@ -153,6 +180,17 @@ class Examined:
     delivery: Delivery
     aside: tuple[SetAside, ...] = ()
     selection: Selection | None = None
+
+
+def _known(known: Delivery, staged: Staged, settings: Settings) -> Examined:
+    """A delivery handed over again. Lines set aside that were deleted or lost are found again, as its bytes are kept
+    again; where another version of the code would find others, the ledger stands."""
+    if known.form.quarantined and not Quarantine(settings.data_dir).path(known.sha256).is_file():
+        with suppress(IntakeError):
+            again = examine(staged, known.original_name, settings, source=known.source, now=known.received_at)
+            if again.delivery.form == known.form:
+                return Examined(known, again.aside, again.selection)
+    return Examined(known)
 
 
 def _examined(

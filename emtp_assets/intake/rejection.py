@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sqlite3
 from dataclasses import replace
 from datetime import datetime
 from os import stat_result
@@ -42,25 +43,56 @@ def put_aside(
     Raises:
         FileNotFoundError: another process was quicker.
     """
+    rejection = _rejection(path, before, problem, source=source, now=now, sha256=sha256)
     with alone(ledger.path.parent):
         path.lstat()
         if changed(path, before):
             return None
-        return _put_aside(path, before, drop, ledger, problem, source=source, now=now, sha256=sha256)
+        target = _free_place(drop / REJECTED, path.name, now)
+        beside = target.with_name(target.name + ".explicacion.txt")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(beside, explanation(rejection))
+            rejection = replace(rejection, explanation=beside)
+        except OSError:
+            # A drop folder that can't be written to: the ledger and the caller still carry the explanation.
+            return _stays(ledger, rejection)
+        try:
+            number = ledger.record_rejection(replace(rejection, moved_to=target))
+        except sqlite3.Error:
+            # It will be tried again every few seconds, and each time would leave one more.
+            beside.unlink(missing_ok=True)
+            raise
+        try:
+            move(path, target)
+        except OSError:
+            ledger.amend_rejection(number, None)
+            return rejection
+        if target.lstat().st_dev == before.st_dev and not same(target.lstat(), before):
+            # Another file was put there in the last instant: it has not been read yet.
+            put_back(target, path)
+            beside.unlink(missing_ok=True)
+            ledger.amend_rejection(number, None)
+            return None
+        return replace(rejection, moved_to=target)
 
 
-def _put_aside(
-    path: Path,
-    status: stat_result,
-    drop: Path,
-    ledger: Ledger,
-    problem: IntakeError,
-    *,
-    source: str,
-    now: datetime,
-    sha256: str | None,
-) -> Rejection | None:
-    rejection = Rejection(
+def leave(path: Path, ledger: Ledger, problem: IntakeError, *, source: str, now: datetime) -> Rejection:
+    """Refuse a file that cannot even be read: it stays where it is, and is reported once.
+
+    A file of the same name, size and time that was reported before comes back as ``already_reported``.
+    """
+    status = path.lstat()
+    before = ledger.standing_rejection(path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if before is not None and before.code == problem.code:
+        return replace(before, already_reported=True)
+    return _stays(ledger, _rejection(path, status, problem, source=source, now=now, sha256=None))
+
+
+def _rejection(
+    path: Path, status: stat_result, problem: IntakeError, *, source: str, now: datetime, sha256: str | None
+) -> Rejection:
+    return Rejection(
         original_name=path.name,
         source=source,
         rejected_at=now,
@@ -74,54 +106,6 @@ def _put_aside(
         expected=problem.expected,
         action=problem.action,
     )
-    target = _free_place(drop / REJECTED, path.name, now)
-    beside = target.with_name(target.name + ".explicacion.txt")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(beside, explanation(rejection))
-        rejection = replace(rejection, explanation=beside)
-    except OSError:
-        # A drop folder that can't be written to: the ledger and the caller still carry the explanation.
-        return _stays(ledger, rejection)
-    number = ledger.record_rejection(replace(rejection, moved_to=target))
-    try:
-        move(path, target)
-    except OSError:
-        ledger.amend_rejection(number, None)
-        return rejection
-    if target.lstat().st_dev == status.st_dev and not same(target.lstat(), status):
-        # Another file was put there in the last instant: it has not been read yet.
-        put_back(target, path)
-        beside.unlink(missing_ok=True)
-        ledger.amend_rejection(number, None)
-        return None
-    return replace(rejection, moved_to=target)
-
-
-def leave(path: Path, ledger: Ledger, problem: IntakeError, *, source: str, now: datetime) -> Rejection:
-    """Refuse a file that cannot even be read: it stays where it is, and is reported once.
-
-    A file of the same name, size and time that was reported before comes back as ``already_reported``.
-    """
-    status = path.lstat()
-    before = ledger.standing_rejection(path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if before is not None and before.code == problem.code:
-        return replace(before, already_reported=True)
-    rejection = Rejection(
-        original_name=path.name,
-        source=source,
-        rejected_at=now,
-        size_bytes=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-        sha256=None,
-        code=problem.code,
-        what=problem.what,
-        where=problem.where,
-        expected=problem.expected,
-        action=problem.action,
-    )
-    return _stays(ledger, rejection)
 
 
 def explanation(rejection: Rejection) -> str:

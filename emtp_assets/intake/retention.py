@@ -6,7 +6,7 @@ killed processes left half copied. The cleaned layer and what follows hold pseud
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from emtp_assets.intake.places import (
     mark_of,
     raw_parts,
     refused_files,
+    selection_files,
     set_aside_files,
     size_of,
 )
@@ -40,9 +41,10 @@ def due(settings: Settings, now: datetime) -> list[Disposal]:
 
     A delivery's age counts from when it entered into force: reception, or the last time that its source put it in
     force again; after its bytes were deleted once, from when they were handed over anew. With it go its lines set
-    aside and the raw years made of it. A delivery that another replaced, a refused file and what the ledger does not
-    know have the limit of ``retention_replaced_days`` where it is set; one in force, and what a person handed over
-    last, that of ``retention_days`` alone. Without a limit only abandoned copies are due, a day after.
+    aside, the places of its rows and the raw years made of it. A delivery that another replaced, a refused file and
+    what the ledger does not know have the limit of ``retention_replaced_days`` where it is set; one in force, and what
+    a person handed over last, that of ``retention_days`` alone. Without a limit only abandoned copies are due, a day
+    after.
     """
     limits = _Limits(settings, now)
     found = [each for path in leftovers(settings, now) for each in _leftover(path, now)]
@@ -81,18 +83,9 @@ def refuse_deleted(settings: Settings, deliveries: Mapping[int, Delivery]) -> No
     )
 
 
-def entered_at(ledger: Ledger, deliveries: Iterable[Delivery]) -> dict[str, datetime]:
-    """By SHA-256 when each delivery entered into force the last time."""
-    at = {each.sha256: each.received_at for each in deliveries}
-    for source in {each.source for each in deliveries} | {_BY_HAND}:
-        for delivery, moment in ledger.handed_over_since(None, source=source):
-            at[delivery.sha256] = max(at[delivery.sha256], moment)
-    return at
-
-
 def setting_in_words(settings: Settings) -> str:
     """The limits as people read them."""
-    days, replaced = settings.retention_days, settings.retention_replaced_days
+    days, replaced = settings.retention_days, _shorter_for_replaced(settings)
     if days is None and replaced is None:
         return f"sin plazo ({DAYS} no está definida): nada se borra, salvo restos de procesos interrumpidos"
     parts = [f"{days} días ({DAYS})" if days else f"lo vigente, sin plazo ({DAYS} no está definida)"]
@@ -101,11 +94,18 @@ def setting_in_words(settings: Settings) -> str:
     return "; ".join(parts)
 
 
+def _shorter_for_replaced(settings: Settings) -> int | None:
+    """The limit of what was replaced, where it is one of its own: the limit of all files is theirs too."""
+    days, replaced = settings.retention_days, settings.retention_replaced_days
+    return replaced if replaced is not None and (days is None or replaced < days) else None
+
+
 class _Limits:
     def __init__(self, settings: Settings, now: datetime) -> None:
         self.now = now
-        self._days = {False: settings.retention_days, True: settings.retention_replaced_days or settings.retention_days}
-        self._named = {False: DAYS, True: REPLACED_DAYS if settings.retention_replaced_days else DAYS}
+        shorter = _shorter_for_replaced(settings)
+        self._days = {False: settings.retention_days, True: shorter or settings.retention_days}
+        self._named = {False: DAYS, True: REPLACED_DAYS if shorter else DAYS}
 
     @property
     def any(self) -> bool:
@@ -121,10 +121,15 @@ class _Limits:
 
 
 def _deliveries_due(settings: Settings, ledger: Ledger, limits: _Limits) -> Iterator[Disposal]:
-    files = {Kind.ARCHIVED: archived_files(settings), Kind.SET_ASIDE: set_aside_files(settings)}
+    files = {
+        Kind.ARCHIVED: archived_files(settings),
+        Kind.SET_ASIDE: set_aside_files(settings),
+        Kind.PLACES: selection_files(settings),
+    }
     deliveries = ledger.deliveries()
-    since = _in_force_since(settings, ledger, deliveries, files[Kind.ARCHIVED])
-    in_force = _in_force(deliveries)
+    put = ledger.put_in_force()
+    since = _in_force_since(settings, {sha: at for sha, (at, _) in put.items()}, files[Kind.ARCHIVED])
+    in_force = _in_force(deliveries, by_hand={sha for sha, (_, source) in put.items() if source == _BY_HAND})
     gone: dict[str, str] = {}
     for delivery in deliveries:
         sha, years = delivery.sha256, tuple(sorted(delivery.years))
@@ -157,22 +162,21 @@ def _of_nobody(
             yield from _disposal(kind, path, since, reason, sha256, dataset, years)
 
 
-def _in_force(deliveries: Iterable[Delivery]) -> set[str]:
+def _in_force(deliveries: Iterable[Delivery], by_hand: Collection[str]) -> set[str]:
     """The newest of each dataset's year, and the newest that a person handed over, which rules again when a system
     that stood in for another no longer counts."""
     newest: dict[tuple[str, int, bool, bool], str] = {}
     for delivery in deliveries:
         for year in delivery.years:
-            for by_hand in {False, delivery.source == _BY_HAND}:
-                newest[delivery.dataset, year, delivery.simulated, by_hand] = delivery.sha256
+            for hand in {False, delivery.sha256 in by_hand}:
+                newest[delivery.dataset, year, delivery.simulated, hand] = delivery.sha256
     # A simulated one rules only where there is no real one.
     return {sha for (d, y, simulated, h), sha in newest.items() if not simulated or (d, y, False, h) not in newest}
 
 
 def _in_force_since(
-    settings: Settings, ledger: Ledger, deliveries: Iterable[Delivery], archived: Mapping[str, Path]
+    settings: Settings, since: dict[str, datetime], archived: Mapping[str, Path]
 ) -> dict[str, datetime]:
-    since = entered_at(ledger, deliveries)
     decided = Disposals(settings.data_dir).all()
     once_deleted = {d.sha256 for d in decided if d.kind is Kind.ARCHIVED and d.outcome is not Ending.KEPT}
     for sha in once_deleted & set(since) & set(archived):

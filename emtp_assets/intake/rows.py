@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from emtp_assets.contracts import LogicalType
 from emtp_assets.intake.form import CONTINUED, DATA, FOOTER, HEADER, PREAMBLE, QUARANTINED
 from emtp_assets.intake.layout import Layout
 from emtp_assets.intake.odd_lines import MOST_LINES_A_ROW, OddLines, Row, Skipped
@@ -20,6 +21,8 @@ from emtp_assets.intake.quarantine import SetAside
 BLOCK = 1 << 18
 LONGEST_LINE = 1 << 24
 MOST_SET_ASIDE = 200_000
+MOST_BYTES_ASIDE = 1 << 27
+"""They are held in memory until the whole text is read."""
 MOST_FOOTER_LINES = 20
 _OF_REMARKS = frozenset({"columnas", "sin_anio", "anio"})
 
@@ -53,6 +56,7 @@ class Rows:
     _carried: bytes = field(default=b"", init=False, repr=False)
     _last_row: int = field(default=0, init=False, repr=False)
     _doubt_the_last: bool = field(default=False, init=False, repr=False)
+    _bytes_aside: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._plain_lines, self._odd_lines = PlainLines(self.layout), OddLines(self.layout)
@@ -146,14 +150,18 @@ class Rows:
                 self._last_row = max(self._last_row, read.line)
                 self.lines[DATA] += 1
                 self.lines[CONTINUED] += read.lines - 1
-                self._note_lengths({len(read.fields[-1])})
+                self._note_lengths({self._octets(read.fields[-1])})
             case Skipped():
                 self.lines[read.kind] += 1
             case SetAside():
                 self.aside.append(read)
                 self.lines[QUARANTINED] += read.lines
-                if len(self.aside) > MOST_SET_ASIDE:
-                    raise _hopeless(read)
+                self._bytes_aside += len(read.raw)
+                if len(self.aside) > MOST_SET_ASIDE or self._bytes_aside > MOST_BYTES_ASIDE:
+                    raise _hopeless(read, len(self.aside))
+
+    def _octets(self, field: str) -> int:
+        return len(field.encode(self.layout.codec, errors="replace"))
 
     def _note_lengths(self, lengths: set[int]) -> None:
         if len(self._last_lengths) < 9:
@@ -170,11 +178,11 @@ class Rows:
         fields = self._odd_lines.fields_of(text)
         if fields is not None and len(fields) >= layout.width:
             lengths = set() if self.quoted else self._last_lengths  # quotes hide how long a field is
-            whole = layout.surplus > 0 or text.endswith(layout.quote) or lengths == {len(fields[-1])}
+            whole = layout.surplus > 0 or text.endswith(layout.quote) or lengths == {self._octets(fields[-1])}
             if whole or len(fields) > layout.width or len(lengths) != 1:
                 self._doubt_the_last = not whole
                 return
-        elif _is_remark(text, layout):
+        elif _is_remark(text, layout) and not _begins_with_words(layout) and text[:1] not in {"", layout.separator}:
             return
         raise IntakeError(
             "cortado",
@@ -202,7 +210,14 @@ def _is_remark(text: str, layout: Layout) -> bool:
     cells = [cell.strip().strip(layout.quote) for cell in text.split(layout.separator)]
     said = [cell for cell in cells if cell]
     year = cells[layout.year_at] if layout.year_at < len(cells) else ""
-    return 0 < len(said) <= 4 and "\0" not in text and not layout.is_year(year) and not said[0][:1].isdigit()
+    most = 1 if _begins_with_words(layout) else 4
+    return 0 < len(said) <= most and "\0" not in text and not layout.is_year(year) and not said[0][:1].isdigit()
+
+
+def _begins_with_words(layout: Layout) -> bool:
+    """Whether the first field of a row may be words: then so does the beginning of a row that was cut."""
+    first = layout.header.columns[0]
+    return first is None or first.type is LogicalType.STRING
 
 
 def _endless() -> IntakeError:
@@ -214,10 +229,10 @@ def _endless() -> IntakeError:
     )
 
 
-def _hopeless(last: SetAside) -> IntakeError:
+def _hopeless(last: SetAside, lines: int) -> IntakeError:
     return IntakeError(
         last.code,
-        f"Más de {MOST_SET_ASIDE} líneas no calzan con el encabezado. {last.what}",
+        f"{lines} líneas no calzan con el encabezado, y no se siguió leyendo. La última: {last.what}",
         where=f"línea {last.line}",
         expected="Filas con las columnas del encabezado.",
         action=ASK_AGAIN,

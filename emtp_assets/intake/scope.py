@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emtp_assets.contracts import Contract, read_codes
 from emtp_assets.intake.layout import Layout
-from emtp_assets.intake.plain_lines import Plain, distinct, unpacked
+from emtp_assets.intake.plain_lines import Plain, unpacked
 from emtp_assets.intake.recognition import Header
 
 
@@ -47,10 +47,10 @@ class Scope:
         if self._at is None:
             return np.ones(len(plain), bool)
         inside = np.zeros(len(plain), bool)
-        for keys in plain.codes:
-            for key in distinct(keys):
+        for column in plain.codes:
+            for key in column.distinct:
                 if Layout.code(unpacked(key) or "") in self._codes:
-                    inside |= keys == key
+                    inside |= column.keys == key
         return inside
 
     def has(self, fields: list[str]) -> bool:
@@ -58,12 +58,27 @@ class Scope:
         return self._at is None or any(Layout.code(fields[at]) in self._codes for at in self._at)
 
     def unknown(self, plain: Plain, odd: Iterable[list[str]]) -> Counter[str]:
-        """Rows by code that no list has ("" for none at all), where one column alone says what a row is."""
+        """Rows none of whose scope columns has a listed code, by what the first that is filled says ("" for none)."""
         found: Counter[str] = Counter()
-        if self._at is None or len(self._at) != 1:
+        if self._at is None:
             return found
-        for key in distinct(plain.codes[0]):
-            if (code := Layout.code(unpacked(key) or "")) not in self._listed:
-                found[code or ""] += int(np.count_nonzero(plain.codes[0] == key))
-        alone = (Layout.code(row[self._at[0]]) or "" for row in odd)
-        return found + Counter(code for code in alone if code not in self._listed)
+        for row in odd:
+            codes = [Layout.code(row[at]) or "" for at in self._at]
+            if self._listed.isdisjoint(codes):
+                found[next(filter(None, codes), "")] += 1
+        codes = [{key: Layout.code(unpacked(key) or "") or "" for key in column.distinct} for column in plain.codes]
+        if any(self._listed.issuperset(each.values()) for each in codes):
+            return found
+        left = np.ones(len(plain), bool)
+        for column, each in zip(plain.codes, codes, strict=True):
+            for key, code in each.items():
+                if code in self._listed:
+                    left &= column.keys != key
+        for column, each in zip(plain.codes, codes, strict=True):
+            for key, code in each.items():
+                if code and code not in self._listed:
+                    here = left & (column.keys == key)
+                    found[code] += int(np.count_nonzero(here))
+                    left &= ~here
+        found[""] += int(np.count_nonzero(left))
+        return +found

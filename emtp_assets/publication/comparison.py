@@ -24,8 +24,9 @@ class Change:
     ``before`` and ``after`` are worked out of the cells that both versions show, a cell without a row counting as
     zero: the sum of a count, the mean of a rate (weighted by the persons it is of, where the table shows them). Nothing
     hidden in either version enters. ``moved`` of the sum left some cells for others of the same region. ``weight``: the
-    units behind ``before``. Then cells: ``hidden`` are now suppressed and were shown, ``shown`` the other way round,
-    ``filled`` had no figure yet, ``emptied`` have none any more.
+    units behind ``before``; ``lost``: those of cells that were shown and have no figure now, so that nothing of them
+    can be compared. Then cells: ``hidden`` are now suppressed and were shown, ``shown`` the other way round, ``filled``
+    had no figure yet, ``emptied`` have none any more.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Change:
     shown: int = 0
     filled: int = 0
     emptied: int = 0
+    lost: Decimal = Decimal()
 
     @property
     def national(self) -> bool:
@@ -58,15 +60,21 @@ class Change:
         return self.difference != 0 or self.moved != 0
 
     @property
+    def obscured(self) -> bool:
+        """Whether more of what was shown is out of sight now than can be compared: then equal sums prove nothing."""
+        return self.lost > self.weight
+
+    @property
     def share(self) -> Decimal | None:
         """The difference as a share of ``before``; None where that was nothing."""
         return self.difference / abs(self.before) if self.before else None
 
 
 def changes(connection: duckdb.DuckDBPyConnection, table: PublishedTable, before: str, after: str) -> list[Change]:
-    """Every difference between two versions of a table, given as table expressions, in the years that both have.
+    """Every difference between two versions of a table, given as table expressions, in the years of the former.
 
     In a table that has rows of the country (region 0) they are the country; in any other it is all regions together.
+    A year that the later one no longer has is a year of cells without a row.
     Columns that a version of the table did not have yet are not compared. Sums are exact decimals, so that the same
     two versions always give the same answer.
 
@@ -78,8 +86,8 @@ def changes(connection: duckdb.DuckDBPyConnection, table: PublishedTable, before
     indicators = [column for column in table.indicators if column.name in present]
     notes = [note for measure, note in table.notes if measure in present]
     compared = [*_key(table), *(column.name for column in indicators), *notes]
-    digests = [_digests(connection, side, compared) for side in (before, after)]
-    years = sorted(y for y in digests[0].keys() & digests[1].keys() if digests[0][y] != digests[1][y])
+    former, later = (digests(connection, side, compared) for side in (before, after))
+    years = sorted(year for year, digest in former.items() if later.get(year) != digest)
     if not years or not indicators:
         return []
     _cells(connection, table, [before, after], years, indicators)
@@ -89,9 +97,7 @@ def changes(connection: duckdb.DuckDBPyConnection, table: PublishedTable, before
     return sorted(found, key=lambda c: (c.year, not c.national, c.region or 0, c.apart))
 
 
-def _digests(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]
-) -> dict[int, tuple[int, int]]:
+def digests(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]) -> dict[int, tuple[int, int]]:
     """By year what is the same for the same rows in whichever order: most years of most weeks need no more."""
     listed = ", ".join(identifier(name) for name in columns)
     rows = connection.execute(
@@ -157,6 +163,7 @@ def _of(
         both += f" AND weight_{at}_0 IS NOT NULL AND weight_{at}_1 IS NOT NULL"
     change = f"coalesce(value_{at}_1, 0) - coalesce(value_{at}_0, 0)"
     told, missing = "('', 's')", f"('{Symbol.NOT_AVAILABLE}', '{Symbol.NOT_APPLICABLE}')"
+    out_of_sight = f"note_{at}_0 = '' AND (note_{at}_1 = 's' OR note_{at}_1 IN {missing})"
     groups = ", ".join([identifier(YEAR), *apart])
     part = " || ', ' || ".join(apart) or "''"
     sums = ", ".join(
@@ -165,6 +172,7 @@ def _of(
     rows = connection.execute(
         f"""SELECT {identifier(YEAR)}, grouping({REGION}) AS whole, {REGION}, {part} AS part, {sums},
             coalesce(sum(abs({change})) FILTER ({both}), 0),
+            coalesce(sum(abs(weight_{at}_0)) FILTER ({out_of_sight}), 0),
             count(*) FILTER (note_{at}_0 = '' AND note_{at}_1 = 's'),
             count(*) FILTER (note_{at}_0 = 's' AND note_{at}_1 = ''),
             count(*) FILTER (note_{at}_0 IN {missing} AND note_{at}_1 IN {told}),
@@ -173,7 +181,7 @@ def _of(
         ORDER BY ALL"""
     ).fetchall()
     of_country = {(year, part) for year, whole, region, part, *_ in rows if not whole and region == COUNTRY}
-    for year, whole, region, part, b, a, wb, wa, gross, *cells in rows:
+    for year, whole, region, part, b, a, wb, wa, gross, lost, *cells in rows:
         if whole and (year, part) in of_country:
             continue
         place = COUNTRY if whole else region
@@ -196,6 +204,7 @@ def _of(
             shown=cells[1],
             filled=cells[2],
             emptied=cells[3],
+            lost=Decimal(lost),
         )
         if found.restates or any(cells):
             yield found

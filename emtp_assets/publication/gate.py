@@ -7,10 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from emtp_assets.publication.approvals import Approval, Approvals
+from emtp_assets.publication.history import PublicationHistory
 from emtp_assets.publication.inputs import Inputs
 from emtp_assets.publication.record import Describe, read_record
-from emtp_assets.publication.restatement import Restatement, of_inputs, restatement
+from emtp_assets.publication.restatement import Restatement, Thresholds, Version, of_inputs, restatement
 from emtp_assets.publication.sets import PublicationError, SetStore
 from emtp_assets.publication.told import Named, must_approve
 from emtp_assets.settings import Settings
@@ -41,12 +44,12 @@ class NotApprovedError(PublicationError):
         self.restatement = restated
 
 
-def pending(settings: Settings, lake: Lake, *, now: datetime) -> Restatement:
+def pending(settings: Settings, lake: Lake, *, describe: Describe, now: datetime) -> Restatement:
     """What a publication of the lake as it is would restate. Reads the current set and the anonymized layer alone.
 
     Raises:
         PublicationError: the anonymized layer is not fit to be published.
-        OSError, duckdb.Error: something could not be read.
+        OSError, duckdb.Error, sqlite3.Error: something could not be read.
     """
     refuse_full_access(settings)
     store = SetStore(settings.data_dir)
@@ -56,7 +59,7 @@ def pending(settings: Settings, lake: Lake, *, now: datetime) -> Restatement:
         inputs = Inputs(lake, folder)
         inputs.read(connection)
         record = read_record(current) if current else None
-        return restatement(connection, settings, current, record, of_inputs(inputs), now)
+        return _compared(connection, settings, current, record, of_inputs(inputs), describe, now)
 
 
 def written(
@@ -65,11 +68,12 @@ def written(
     folder: Path,
     current: Path | None,
     former: Mapping[str, Any] | None,
+    describe: Describe,
     now: datetime,
 ) -> Restatement:
     """The same of a set that is written already but not in place, from its own files."""
     with session(settings) as connection:
-        return restatement(connection, settings, current, former, of_inputs(inputs, folder), now)
+        return _compared(connection, settings, current, former, of_inputs(inputs, folder), describe, now)
 
 
 def admitted(settings: Settings, restated: Restatement, named: Named) -> Approval | None:
@@ -78,7 +82,7 @@ def admitted(settings: Settings, restated: Restatement, named: Named) -> Approva
     Raises:
         NotApprovedError: it needs one and has none; the message says, in Spanish, what changes and what to do.
     """
-    if not restated.waiting:
+    if not restated.waits:
         return None
     approval = Approvals(settings.data_dir).find(restated.fingerprint)
     if approval is None:
@@ -95,3 +99,20 @@ def names(former: Mapping[str, Any] | None, describe: Describe) -> Named:
         return str(described.get("original_name") or (known.get(sha) or {}).get("nombre_original") or "sin nombre")
 
     return named
+
+
+def _compared(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    current: Path | None,
+    record: Mapping[str, Any] | None,
+    new: Version,
+    describe: Describe,
+    now: datetime,
+) -> Restatement:
+    if current is not None:
+        return restatement(connection, settings, current, record, new, describe, now)
+    every = PublicationHistory(settings.data_dir).all()
+    # Without the set that was published there is nothing to hold the new one against: that must not open the gate.
+    lost = f"El conjunto publicado {every[-1].set_name} ya no está; no se pudo comparar con él." if every else ""
+    return Restatement(None, Thresholds.of(settings), unread=(lost,) if lost else ())

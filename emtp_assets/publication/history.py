@@ -133,11 +133,14 @@ class PublicationHistory:
                 self._record(Publication.of_record(record))
 
     def as_of(self, day: date) -> Publication | None:
-        """What was published when that day ended in Santiago; None when nothing was."""
+        """What was published when that day ended in Santiago; None when nothing was.
+
+        The last one made by then: a clock that was set back makes the times of two disagree with their order.
+        """
         end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(TIMEZONE))
         with self._file.transaction() as db:
             row = db.execute(
-                "SELECT * FROM publications WHERE published_at < ? ORDER BY published_at DESC, number DESC LIMIT 1",
+                "SELECT * FROM publications WHERE published_at < ? ORDER BY number DESC LIMIT 1",
                 (utc_text(end),),
             ).fetchone()
             return _publication(db, row) if row else None

@@ -88,7 +88,7 @@ def publish(
             with store.building(now) as (name, folder):
                 builder = SetBuilder(settings, lake, folder, former, allow_missing=allow_missing)
                 builder.write()
-                restated = gate.written(settings, builder.inputs, folder, current, former, now)
+                restated = gate.written(settings, builder.inputs, folder, current, former, describe, now)
                 approval = gate.admitted(settings, restated, gate.names(former, describe))
                 record = builder.record(name, now, run_id, describe)
                 if current and former is None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -125,8 +125,11 @@ class SetStore:
             link.unlink(missing_ok=True)
             shutil.rmtree(target, ignore_errors=True)
             raise
-        sync(self.data_dir)
-        self._marker(target).touch()
+        # Readers see the new set from here on: nothing that fails now may be told as if the former one stood. Of a mark
+        # that is missing `clean` takes care.
+        with suppress(OSError):
+            sync(self.data_dir)
+            self._marker(target).touch()
         shutil.rmtree(self.root / f"{_RETIRED}{name}", ignore_errors=True)
         return target
 

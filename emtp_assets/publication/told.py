@@ -29,26 +29,43 @@ _LEAST_RATE = Decimal("0.001")
 
 def headline(restatement: Restatement, approval: Approval | None = None) -> str:
     """One or two sentences: what this publication changes of what is published."""
-    if restatement.replaced is None:
+    if restatement.replaced is None and not restatement.unread:
         return "Es la primera publicación: no hay con qué comparar."
-    changed = [year for year in restatement.years if any(c.restates for c in year.changes)]
+    said = [_changed(restatement, approval)] if restatement.replaced else []
+    if restatement.unread:
+        said.append("No todo se pudo comparar: " + ("una persona lo aprobó." if approval else "espera aprobación."))
+    return " ".join(said)
+
+
+def _changed(restatement: Restatement, approval: Approval | None) -> str:
+    changed = [year for year in restatement.years if year.waiting or any(c.restates for c in year.changes)]
     if not changed:
-        return "Ninguna cifra ya publicada cambia."
-    figures = sum(c.restates for year in changed for c in year.changes)
-    said = f"Cambian {figures} cifras ya publicadas ({_tables(changed)})."
+        return "Ninguna cifra ya publicada cambia." if not restatement.unread else "Nada de lo comparado cambia."
+    figures = sum(_is_told(year, change) for year in changed for change in year.changes)
+    many = "Cambia 1 cifra ya publicada" if figures == 1 else f"Cambian {figures} cifras ya publicadas"
+    said = f"{many} ({_tables(changed)})."
     waiting = sum(len(year.waiting) for year in restatement.waiting)
     if not waiting:
         return f"{said} Ninguna supera el umbral."
-    return f"{said} {waiting} superan el umbral: " + ("una persona lo aprobó." if approval else "esperan aprobación.")
+    above = "1 supera" if waiting == 1 else f"{waiting} superan"
+    waits = "espera" if waiting == 1 else "esperan"
+    return f"{said} {above} el umbral: " + ("una persona lo aprobó." if approval else f"{waits} aprobación.")
+
+
+def _is_told(year: TableYear, change: Change) -> bool:
+    """Cells that only go out of sight are no other figure; but where they wait, they are what there is to see."""
+    return change.restates or change in year.waiting
 
 
 def markdown(restatement: Restatement, approval: Approval | None = None) -> str:
     """The changes as a Markdown table for the UI: those above the thresholds first, then the biggest."""
     rows = sorted(
-        ((year, change) for year in restatement.years for change in year.changes if change.restates),
+        ((year, change) for year in restatement.years for change in year.changes if _is_told(year, change)),
         key=lambda row: (row[1] not in row[0].waiting, not row[1].national, -_size(row[1])),
     )
-    lines = [headline(restatement, approval), *restatement.unread]
+    lines = [headline(restatement, approval)]
+    if restatement.unread:
+        lines += ["", *(f"- {line}" for line in restatement.unread)]
     if rows:
         lines += ["", "| Tabla | Año | Región | Indicador | Antes | Después | Diferencia | % | Por qué | |"]
         lines += ["|---|---|---|---|--:|--:|--:|--:|---|---|"]
@@ -71,30 +88,67 @@ def must_approve(restatement: Restatement, named: Named) -> str:
         key=lambda row: (not row[1].national, -row[1].weight),
     )
     lines = [
-        "No se publicó: cambian cifras ya publicadas más de lo que se acepta sin que una persona lo apruebe "
-        f"({_limits(restatement)}). Sigue vigente el conjunto {restatement.replaced}.",
+        f"No se publicó: {_why(restatement)}. "
+        + (
+            f"Sigue vigente el conjunto {restatement.replaced}." if restatement.replaced else "No hay otro en su lugar."
+        ),
+        *(f"- {line}" for line in restatement.unread),
         *(f"- {year.table} {year.year}, {_told(change)}" for year, change in waiting[:_LINES_TOLD]),
     ]
     if len(waiting) > _LINES_TOLD:
         more = len(waiting) - _LINES_TOLD
         lines.append(f"- y {more} cifras más: están en la materialización de {CORRECTIONS.to_user_string()}.")
     gone, come = (_files(restatement.waiting, side, named) for side in ("gone", "come"))
+    # Shown as Markdown too, where a line below a list is more of its last point.
+    ends = []
     if come or gone:
-        lines.append(f"Entra {come or 'ninguna entrega'}; sale {gone or 'ninguna'}.")
-    else:
-        lines.append("Las entregas son las mismas: cambió el programa, o lo que se cruza con ellas.")
-    lines.append(
+        ends.append(f"Entra {come or 'ninguna entrega'}; sale {gone or 'ninguna'}.")
+    elif waiting:
+        ends.append("Las entregas son las mismas: cambió el programa, o lo que se cruza con ellas.")
+    ends.append(
         f"Para aprobarlo: en la interfaz, Jobs > {APPROVE} > flecha de «Materialize all» > «Open launchpad», con "
-        f"huella {restatement.fingerprint}, quien y motivo; o "
+        f"huella {restatement.fingerprint}, quien y motivo (el texto listo para pegar está en la materialización de "
+        f"{CORRECTIONS.to_user_string()}); o "
         f'`emtp approve {restatement.fingerprint} --quien "…" --motivo "…"`.'
     )
-    lines.append(
-        f"Para rechazarlo: copie de nuevo en la carpeta de entrega {gone}, sin cambios: vuelve a regir, y se publica "
-        "como antes."
-        if gone
-        else "Para rechazarlo: vuelva a la versión anterior del programa, o de la entrega que se cruza, y publique."
+    ends.append(_decline(restatement, gone))
+    return "\n\n".join(["\n".join(lines), *ends])
+
+
+def launchpad(restatement: Restatement) -> str:
+    """What to put into the Launchpad, the fingerprint filled in, as Markdown; empty where nothing waits."""
+    if not restatement.waits:
+        return ""
+    step = CORRECTIONS.to_python_identifier()
+    return (
+        f"En **Jobs > {APPROVE}**, flecha de **Materialize all > Open launchpad**, reemplace todo el texto por este, "
+        "escriba quién aprueba y por qué, y pulse **Materialize**:\n\n"
+        f'```yaml\nops:\n  {step}:\n    config:\n      huella: "{restatement.fingerprint}"\n      quien: ""\n'
+        '      motivo: ""\n```'
     )
-    return "\n".join(lines)
+
+
+def _why(restatement: Restatement) -> str:
+    if not restatement.waiting:
+        return "no todo se pudo comparar con lo que ya se publicó, y una persona debe mirarlo"
+    return (
+        f"cambian cifras ya publicadas más de lo que se acepta sin que una persona lo apruebe ({_limits(restatement)})"
+    )
+
+
+def _decline(restatement: Restatement, gone: str) -> str:
+    if restatement.waiting and all(year.cause is Cause.GONE for year in restatement.waiting):
+        return "Para rechazarlo: vuelva a materializar los años que faltan, y publique."
+    if gone:
+        places = dict.fromkeys(sha for year in restatement.waiting for sha in year.gone)
+        kept = ", ".join(f"archive/{sha[:2]}/{sha[:12]}…" for sha in places)
+        return (
+            f"Para rechazarlo: copie de nuevo en la carpeta de entrega {gone}, sin cambios: vuelve a regir, y se "
+            f"publica como antes. Si no lo tiene a mano, está en {kept}."
+        )
+    if not restatement.waiting:
+        return "Para rechazarlo: recupere de un respaldo el conjunto publicado, y publique: se compara de nuevo."
+    return "Para rechazarlo: vuelva a la versión anterior del programa, o de la entrega que se cruza, y publique."
 
 
 def other_fingerprint(restatement: Restatement, given: str) -> str:
@@ -144,11 +198,12 @@ def document(said: Mapping[str, Any], generated: datetime) -> str:
 
 def _of_year(year: TableYear, minimum: int) -> dict[str, Any]:
     restated = [c for c in year.changes if c.restates]
-    # The figures before were nobody's.
-    told = [] if year.cause is Cause.REAL_FOR_SIMULATED else [c for c in restated if _may_leave(c, minimum)]
+    # The figures before were nobody's, or are not published any more.
+    unsaid = year.cause in (Cause.REAL_FOR_SIMULATED, Cause.GONE)
+    told = [] if unsaid else [c for c in restated if _may_leave(c, minimum)]
     also = []
     if len(restated) > len(told):
-        what = "en total" if year.cause is Cause.REAL_FOR_SIMULATED else f"de menos de {minimum} unidades, o mínimos"
+        what = "en total" if unsaid else f"de menos de {minimum} unidades, o mínimos"
         also.append(f"Cambios {what}: {len(restated) - len(told)}.")
     if cells := _cells(year.changes):
         also.append(f"Celdas que no se comparan: {cells}.")
@@ -189,7 +244,9 @@ def _row(year: TableYear, change: Change, state: str) -> str:
         _number(change.after),
         _signed(change.difference),
         _percent(change.share * 100 if change.share is not None else None),
-        year.cause.value + (f" ({_number(change.moved)} entre celdas)" if change.moved else ""),
+        year.cause.value
+        + (f" ({_number(change.moved)} entre celdas)" if change.moved else "")
+        + (f" ({_number(change.lost)} más dejan de verse)" if change.obscured else ""),
         state,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -198,9 +255,10 @@ def _row(year: TableYear, change: Change, state: str) -> str:
 def _told(change: Change) -> str:
     share = f"; {_percent(change.share * 100)}" if change.share is not None else ""
     moved = f"; {_number(change.moved)} pasaron de unas celdas a otras" if change.moved else ""
+    lost = f"; {_number(change.lost)} más dejan de verse" if change.obscured else ""
     return (
         f"{change.region_name}, {_indicator(change)}: {_number(change.before)} → {_number(change.after)} "
-        f"({_signed(change.difference)}{share}{moved})"
+        f"({_signed(change.difference)}{share}{moved}{lost})"
     )
 
 

@@ -51,7 +51,9 @@ def lines_set_aside(year: int, form: Form, rows: int, aside: Sequence[SetAside])
     """
     failed = [each for each in aside if each.code != "pie"]
     lines = sum(each.lines for each in failed)
-    reasons = Counter(each.code for each in failed)
+    reasons = Counter[str]()
+    for each in failed:
+        reasons[each.code] += each.lines
     said = "; ".join(f"{number(count)} por {code} ({_places(failed, code)})" for code, count in reasons.most_common())
     observed = f"{number(lines)} líneas apartadas de {number(rows + lines)}: {said}" if failed else lines_in_words(form)
     detail = "\n".join(["| Línea | Motivo | Detalle |", "|---|---|---|", *map(_row, failed[:50])]) if failed else ""
@@ -60,10 +62,16 @@ def lines_set_aside(year: int, form: Form, rows: int, aside: Sequence[SetAside])
     )
 
 
-def scope_known(year: int, form: Form, rows: int) -> Outcome:
-    """Whether each row of the year's delivery has a listed scope code; those that have none count as not EMTP."""
-    outside = sum(form.unknown_codes.values())
-    told = [f"{number(count)} filas con {code or 'la columna en blanco'}" for code, count in form.unknown_codes.items()]
+def scope_known(year: int, form: Form, rows: int, *, blank_is_usual: bool = False) -> Outcome:
+    """Whether each row of the year's delivery has a listed scope code; those that have none count as not EMTP.
+
+    ``blank_is_usual``: rows without any code are told and no finding, as of a teacher who has no class.
+    """
+    outside = sum(count for code, count in form.unknown_codes.items() if code or not blank_is_usual)
+    told = [
+        f"{number(count)} filas con {code}" if code else f"{number(count)} filas sin un código que se pueda leer"
+        for code, count in form.unknown_codes.items()
+    ]
     more = f"; y {len(told) - _NAMED} códigos más" if len(told) > _NAMED else ""
     observed = f"{'; '.join(told[:_NAMED])}{more}" if told else "todos los códigos están en la lista"
     return Outcome(SCOPE, year, not outside, Severity.WARNING, observed, outside, rows, (), _SCOPE_DESCRIPTION)

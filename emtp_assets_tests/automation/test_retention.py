@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import emtp_assets.cli.retention
 from emtp_assets.assets.raw import raw_asset
-from emtp_assets.automation.retention import retention_job, retention_schedule
+from emtp_assets.automation.retention import confirmation, retention_job, retention_schedule
 from emtp_assets.cli import app
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import Archive, Ledger
@@ -35,11 +35,12 @@ LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 
 
 def holding(folder: Path, **limits: int) -> Settings:
-    """An instance with one delivery and one refusal of 400 days ago."""
+    """An instance with one delivery and one refusal of 400 days ago, whose limits were looked at a week ago."""
     settings = isolated_settings(data_dir=folder / "data", drop_dir=folder / "drop", **limits)
     instance = Instance(settings)
     instance.accepted(enrolment(4), now=LONG_AGO)
     instance.refused(enrolment(4)[:-7], "María Pérez.csv", now=LONG_AGO)
+    Disposals(settings.data_dir).reviewed("el lunes anterior", datetime.now(UTC) - timedelta(days=7))
     return settings
 
 
@@ -49,8 +50,9 @@ def dagster() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def run(settings: Settings, dagster: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    return retention_job(settings).execute_in_process(instance=dagster, raise_on_error=False)
+def run(settings: Settings, dagster: dg.DagsterInstance, *, confirmed: bool = False) -> dg.ExecuteInProcessResult:
+    config = confirmation(confirmed) if confirmed else None
+    return retention_job(settings).execute_in_process(instance=dagster, run_config=config, raise_on_error=False)
 
 
 def step_output(result: dg.ExecuteInProcessResult) -> StepOutputData:
@@ -133,6 +135,20 @@ def test_what_cannot_be_deleted_fails_the_run_with_what_to_do_and_goes_the_next_
     assert metadata(run(settings, dagster))["archivos_borrados"] == 1, "the others went the first time"
 
 
+def test_a_run_after_a_long_silence_fails_with_what_to_do_and_a_person_may_confirm_it(
+    tmp_path: Path, dagster: dg.DagsterInstance
+) -> None:
+    settings = holding(tmp_path, retention_days=365)
+    Disposals(settings.data_dir).reviewed("hace mucho", datetime.now(UTC) - timedelta(days=200))
+    refused = run(settings, dagster)
+    assert not refused.success
+    told = str([event.step_failure_data.user_failure_data for event in refused.all_events if event.is_step_failure])
+    assert "200 días antes" in told
+    assert "confirmado: true" in told
+    assert Disposals(settings.data_dir).all() == []
+    assert metadata(run(settings, dagster, confirmed=True))["archivos_borrados"] == 3
+
+
 def test_a_later_run_of_that_year_says_that_the_bytes_were_deleted_and_the_years_stay(
     tmp_path: Path, dagster: dg.DagsterInstance
 ) -> None:
@@ -191,3 +207,14 @@ def test_emtp_retain_shows_what_would_go_and_then_makes_it_a_run(command: Settin
     assert found is not None
     assert (found.job_name, found.status) == ("retencion", dg.DagsterRunStatus.SUCCESS)
     assert "Nada cumplió el plazo" in CliRunner().invoke(app, ["retain", "--simular"]).output
+
+
+def test_emtp_retain_after_a_long_silence_asks_a_person_to_confirm(command: Settings) -> None:
+    Disposals(command.data_dir).reviewed("hace mucho", datetime.now(UTC) - timedelta(days=200))
+    for arguments in (["retain", "--simular"], ["retain"]):
+        shown = CliRunner().invoke(app, arguments)
+        assert "emtp retain --confirmar" in shown.output
+    assert shown.exit_code == 1
+    assert Disposals(command.data_dir).all() == []
+    assert CliRunner().invoke(app, ["retain", "--confirmar"]).exit_code == 0
+    assert len(Disposals(command.data_dir).all()) == 3

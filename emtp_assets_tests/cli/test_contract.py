@@ -93,3 +93,12 @@ def test_the_contracts_themselves_are_not_touched(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in FOLDER.glob("*.yaml")}
     propose(file_of(tmp_path, [*OFFICIAL, "OTRA"]))
     assert {path.name: path.read_bytes() for path in FOLDER.glob("*.yaml")} == before
+
+
+def test_a_row_that_cannot_be_read_is_said_with_what_to_do_and_without_it(tmp_path: Path) -> None:
+    path = file_of(tmp_path, OFFICIAL)
+    path.write_bytes(path.read_bytes().replace(SECRET.encode(), b'"' + SECRET.encode() * 20_000, 1))
+    told = propose(path)
+    assert told.exit_code == 1
+    assert "no se puede leer" in told.output
+    assert SECRET not in told.output

@@ -128,3 +128,9 @@ def test_what_is_found_never_names_a_person_or_a_row(settled: Instance) -> None:
     for each in agreement(settled.settings, NOW, every_byte=True):
         assert "LICEO" not in each.found + each.remedy
         assert each.remedy or not each.grave
+
+
+def test_titles_and_totals_that_are_no_rows_are_no_disagreement(instance: Instance) -> None:
+    delivery = instance.accepted(enrolment(3) + b"Total;3\r\nFuente: MINEDUC\r\n")
+    assert delivery.form.lines["pie"] == 2
+    assert codes(instance, every_byte=True) == []

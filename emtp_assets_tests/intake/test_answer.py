@@ -115,6 +115,7 @@ def test_an_archived_answer_with_a_single_wrong_bit_is_not_extracted(
         (lambda t: t.slice(0, 0), "sin_filas"),
         (lambda t: t.set_column(0, "AGNO", pa.array(["20x5"] * t.num_rows)), "anio"),
         (lambda t: t.set_column(0, "AGNO", pa.nulls(t.num_rows, pa.string())), "anio"),
+        (lambda t: t.set_column(0, "AGNO", pa.array(["٢٠٢٥"] * t.num_rows)), "anio"),
         (lambda t: t.set_column(0, "AGNO", pa.array([YEAR] * t.num_rows)), "respuesta_ilegible"),
         (lambda t: t.append_column("NUEVA", pa.nulls(t.num_rows, pa.string())), "respuesta_ilegible"),
         (lambda t: t.append_column("RUT_ESTUDIANTE", t.column("MRUN")), "respuesta_ilegible"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,12 +67,15 @@ def test_whatever_step_the_disk_fills_up_at_nothing_is_lost_and_a_rerun_complete
         instance = Instance(Settings(data_dir=data, drop_dir=tmp_path / "drop"))
         path = instance.drop(content)
         ballast = fill(data, but_for=kilobytes * 1024)
-        outcome = None
+        outcome, refusals = None, list[OSError]()
         try:
             outcome = receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
-        except (OSError, sqlite3.OperationalError):
+        except OSError as error:
             assert path.read_bytes() == content, "it stays in the folder"
+            assert not [*(tmp_path / "drop").glob("rejected/*")], "nothing half told, or every try would leave one more"
+            refusals.append(error)
         ballast.unlink()
+        assert all(e.errno == errno.ENOSPC or "registro de entregas" in str(e.strerror) for e in refusals)
         assert settled(instance, interrupted=outcome is None) == []
         if outcome is None:
             outcome = receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
@@ -111,3 +114,30 @@ def test_a_full_drop_folder_keeps_a_refused_file_and_explains_it_in_the_ledger(t
         assert settled(instance) == []
 
     on_a_small_disk(drop, body)
+
+
+@pytest.mark.parametrize("kind", ["accepted", "refused"])
+def test_a_full_ledger_is_told_in_spanish_and_nothing_is_half_entered(tmp_path: Path, kind: str) -> None:
+    """The bytes still find room, and the ledger's next page does not."""
+    content = enrolment(3) if kind == "accepted" else enrolment(3)[:-7]
+    data = tmp_path / "data"
+    data.mkdir()
+
+    def body() -> None:
+        told = set()
+        for kilobytes in range(0, 200, 4):
+            instance = Instance(Settings(data_dir=data, drop_dir=tmp_path / "drop"))
+            path = instance.drop(content)
+            ballast = fill(data, but_for=kilobytes * 1024)
+            try:
+                receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
+                break
+            except OSError as error:
+                told.add(error.strerror)
+                ballast.unlink()
+                assert (instance.ledger.deliveries(), instance.ledger.rejections()) == ([], [])
+                assert path.read_bytes() == content
+                assert not [*(tmp_path / "drop").glob("rejected/*")]
+        assert "no queda espacio para el registro de entregas" in told
+
+    on_a_small_disk(data, body)

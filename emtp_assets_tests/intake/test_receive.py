@@ -11,6 +11,7 @@ import pytest
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import AlreadyKnown, Delivery, IntakeError, Rejection, receive
+from emtp_assets.intake import rows as rows_module
 from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import BOM, csv_bytes, enrolment, header, students
 
@@ -82,6 +83,23 @@ def test_a_last_line_without_its_end_stands_when_its_last_value_is_as_long_as_al
     instance: Instance, cut: int
 ) -> None:
     assert instance.accepted(enrolment(4)[:-cut]).rows == 4
+
+
+@pytest.mark.parametrize("kept", [1, 10, 24, 30])
+def test_a_cut_row_that_begins_with_words_is_not_taken_for_a_remark(instance: Instance, kept: int) -> None:
+    names = header(MATRICULA, 2024)
+    order = sorted(range(len(names)), key=lambda at: names[at] != "NOM_RBD")
+    content = csv_bytes([names[at] for at in order], [[row[at] for at in order] for row in students(4)])
+    begin = content.rindex(b"LICEO")
+    assert instance.refused(content[: begin + kept]).code == "cortado"
+    if kept > 24:  # beyond the first name, and with the line end that some programs put behind whatever there is
+        delivery = instance.accepted(content[: begin + kept] + b"\r\n")
+        assert (delivery.rows, delivery.form.quarantined) == (3, 1)
+
+
+def test_a_remark_without_line_end_is_still_a_remark_where_rows_begin_with_figures(instance: Instance) -> None:
+    delivery = instance.accepted(enrolment(3, encoding="utf-8") + b"Fuente: MINEDUC")
+    assert (delivery.rows, delivery.form.lines["pie"]) == (3, 1)
 
 
 def test_and_is_set_aside_when_nobody_can_know_whether_it_is_whole(instance: Instance) -> None:
@@ -218,6 +236,18 @@ def test_rows_above_the_header_are_not_taken_for_a_title(instance: Instance) -> 
     assert instance.refused(b"\r\n".join([lines[1], lines[0], *lines[2:]])).code == "filas_sobre_encabezado"
 
 
+def test_a_row_above_the_header_is_one_however_little_it_says(instance: Instance) -> None:
+    names = header(MATRICULA, 2024)
+    row = [
+        value if name in {"AGNO", "MRUN", "COD_ENSE"} else "" for name, value in zip(names, *students(1), strict=True)
+    ]
+    content = csv_bytes([], [row, names, *students(3)], encoding="utf-8").removeprefix(b"\r\n")
+    assert instance.refused(content).code == "filas_sobre_encabezado"
+    title = ["2024", *[""] * (len(names) - 1)]
+    content = csv_bytes([], [title, names, *students(3)], encoding="utf-8").removeprefix(b"\r\n")
+    assert instance.accepted(content).form.lines["presentacion"] == 1
+
+
 def test_separators_after_the_last_column_are_no_columns(instance: Instance) -> None:
     names = header(MATRICULA, 2024)
     rows = students(3)
@@ -259,6 +289,7 @@ def test_a_row_whose_year_is_none_is_set_aside_with_its_line(instance: Instance,
     (aside,) = instance.quarantine.rows(delivery.sha256)
     assert (aside.line, aside.code) == (4, "anio" if year else "sin_anio")
     assert aside.raw.decode() == ";".join(rows[2]) + "\r"
+    assert (year in aside.what) is (len(year.strip("-")) < 5), "of a row that slid, longer figures are a person's"
     assert [row["MRUN"] for row in instance.raw(delivery, 2024)] == ["1", "2", "4"]
 
 
@@ -278,6 +309,18 @@ def test_one_bad_row_costs_one_row_and_too_many_the_file(instance: Instance) -> 
     assert "3 de 200 líneas no calzan" in rejection.what
     strict = Instance(instance.settings.model_copy(update={"quarantine_share": 0.5}))
     assert strict.accepted(with_bad(3, 200)).rows == 197
+
+
+def test_what_is_set_aside_is_bounded_in_bytes_too(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = students(400, NOM_RBD="A" * 1000)
+    for row in rows[:3]:
+        row.pop()
+    content = csv_bytes(header(MATRICULA, 2024), rows)
+    monkeypatch.setattr(rows_module, "MOST_BYTES_ASIDE", 2000)
+    rejection = instance.refused(content)
+    assert (rejection.code, "no se siguió leyendo" in rejection.what) == ("columnas", True)
+    monkeypatch.setattr(rows_module, "MOST_BYTES_ASIDE", 5000)
+    assert instance.accepted(content).form.quarantined == 3
 
 
 def test_a_blank_year_column_is_refused_as_such(instance: Instance) -> None:
@@ -366,6 +409,13 @@ def test_quotes_and_escapes_are_read_where_there_is_one_way_to(instance: Instanc
     assert instance.quarantine.rows(delivery.sha256) == []
 
 
+@pytest.mark.parametrize("name", ["A" * 140_000, 'A"' * 200_000])
+def test_a_quoted_text_may_be_as_long_as_any(instance: Instance, name: str) -> None:
+    sent = '"' + name.replace('"', '""') + '"'
+    delivery = instance.accepted(enrolment(3).replace(NAME, sent.encode(), 1))
+    assert [row["NOM_RBD"] for row in instance.raw(delivery, 2024)] == [name, *["LICEO POLITÉCNICO NÚÑEZ"] * 2]
+
+
 @pytest.mark.parametrize("sent", [b'"SIN CIERRE', b'SIN "CIERRE', b'"A" B', b' "A"', b"'A'", b'"A\\\\B"'])
 def test_and_the_row_is_set_aside_where_there_are_two_or_none(instance: Instance, sent: bytes) -> None:
     delivery = instance.accepted(enrolment(3).replace(NAME, sent, 1))
@@ -423,7 +473,16 @@ def test_rows_with_a_code_of_no_list_are_counted_and_told(instance: Instance) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["POLIT?CNICO", "POLIT%C3%89CNICO", "POLIT=C3=89CNICO", "POLIT&#xC9;CNICO", "POLIT\\u00c9CNICO", "POLIT+AMk-CNICO"],
+    [
+        "POLIT?CNICO",
+        "LICEO ?UBLE",
+        "?UBLE",
+        "POLIT%C3%89CNICO",
+        "POLIT=C3=89CNICO",
+        "POLIT&#xC9;CNICO",
+        "POLIT\\u00c9CNICO",
+        "POLIT+AMk-CNICO",
+    ],
 )
 def test_a_row_with_a_character_in_another_guise_is_set_aside(instance: Instance, name: str) -> None:
     delivery = instance.accepted(enrolment(3).replace(NAME, name.encode(), 1))

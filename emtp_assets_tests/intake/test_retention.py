@@ -19,6 +19,7 @@ from emtp_assets.intake.quarantine import Quarantine, SetAside
 from emtp_assets.intake.retention import due, refuse_deleted, setting_in_words
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
+from emtp_assets_tests import faults
 from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import enrolment
 
@@ -46,6 +47,8 @@ def age(path: Path, days: float) -> None:
 
 
 def run(settings: Settings, now: datetime, run_id: str = "corrida") -> Disposed:
+    """As each Monday: the limits were looked at a week ago."""
+    Disposals(settings.data_dir).reviewed("el lunes anterior", now - timedelta(days=7))
     return dispose(settings, now, run_id)
 
 
@@ -65,7 +68,10 @@ def test_without_a_limit_nothing_is_deleted_and_that_is_said(instance: Instance)
     assert "sin plazo" in setting_in_words(instance.settings)
 
 
-def test_a_limit_takes_every_file_that_may_name_a_person_and_nothing_else(instance: Instance) -> None:
+def test_a_limit_takes_every_file_that_may_name_a_person_and_nothing_else(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emtp_assets.intake.inspection.WORTH_IT", 1)
     delivery = instance.accepted(enrolment(4))
     raw = raw_year(instance, delivery)
     refused = instance.refused(enrolment(4)[:-7], "mala.csv")
@@ -79,7 +85,7 @@ def test_a_limit_takes_every_file_that_may_name_a_person_and_nothing_else(instan
     now = NOW + YEAR + timedelta(seconds=1)
     done = run(settings, now, "r1")
     assert sorted(each.kind for each in done.deleted) == sorted(
-        [Kind.ARCHIVED, Kind.SET_ASIDE, Kind.RAW, Kind.REFUSED, Kind.REFUSED]
+        [Kind.ARCHIVED, Kind.SET_ASIDE, Kind.PLACES, Kind.RAW, Kind.REFUSED, Kind.REFUSED]
     )
     assert not any(each.path.exists() for each in done.deleted)
     assert not instance.archive.path(delivery.sha256).exists()
@@ -259,3 +265,135 @@ def test_bytes_handed_over_while_they_are_being_deleted_are_not_lost(instance: I
     assert done.deleted == []
     assert instance.archive.verify(delivery.sha256)
     assert [path.name for path in decided.path.parent.iterdir()] == [decided.path.name]
+
+
+def test_lines_set_aside_come_back_with_the_bytes_that_are_handed_over_again(instance: Instance) -> None:
+    content = enrolment(4) + b"2024;8489\r\n"
+    delivery = instance.accepted(content)
+    settings = limited(instance, retention_days=30)
+    aside = Quarantine(settings.data_dir).rows(delivery.sha256)
+    assert len(aside) == 1
+    run(settings, NOW + timedelta(days=31))
+    assert Quarantine(settings.data_dir).rows(delivery.sha256) == []
+    assert isinstance(instance.receive(content, now=NOW + timedelta(days=32)), AlreadyKnown)
+    assert Quarantine(settings.data_dir).rows(delivery.sha256) == aside
+    run(settings, NOW + timedelta(days=33))
+    assert agreement(settings, NOW + timedelta(days=33)) == []
+    Quarantine(settings.data_dir).path(delivery.sha256).unlink()
+    found = [each.code for each in agreement(settings, NOW + timedelta(days=33))]
+    assert found == ["apartadas_distintas"], "not excused by the former deletion"
+
+
+def test_a_clock_that_jumped_ahead_deletes_nothing_until_a_person_says_that_it_is_right(instance: Instance) -> None:
+    delivery = instance.accepted(enrolment(4))
+    settings = limited(instance, retention_days=365)
+    dispose(settings, NOW + timedelta(days=7), "el lunes")
+    ahead = NOW + 10 * YEAR
+    for _ in range(2):
+        with pytest.raises(IntakeError, match="No se borró nada") as told:
+            dispose(settings, ahead, "con el reloj adelantado")
+        assert told.value.code == "reloj_dudoso"
+        assert "29-11-2026" in told.value.what
+        assert "emtp retain --confirmar" in told.value.action
+    assert Disposals(settings.data_dir).all() == []
+    assert instance.archive.verify(delivery.sha256)
+    assert dispose(settings, NOW + timedelta(days=14), "con el reloj en hora").deleted == []
+    assert len(dispose(settings, ahead, "confirmada", confirmed=True).deleted) == 1
+
+
+def test_a_service_that_stood_still_and_has_nothing_due_needs_nobody(instance: Instance) -> None:
+    instance.accepted(enrolment(4))
+    settings = limited(instance, retention_days=1000)
+    dispose(settings, NOW, "antes de la pausa")
+    assert dispose(settings, NOW + 2 * YEAR, "después de la pausa").deleted == []
+    assert len(dispose(settings, NOW + 2 * YEAR + timedelta(days=50), "más tarde").deleted) == 0
+    assert len(run(settings, NOW + 3 * YEAR).deleted) == 1
+
+
+def test_the_first_run_of_all_is_judged_by_what_the_ledger_last_noted(instance: Instance) -> None:
+    instance.accepted(enrolment(4), now=NOW - 2 * YEAR)
+    settings = limited(instance, retention_days=365)
+    with pytest.raises(IntakeError, match="lo último que anotó el registro"):
+        dispose(settings, NOW, "primera")
+    instance.accepted(enrolment(5, year=2023), now=NOW - timedelta(days=10))
+    assert len(dispose(settings, NOW, "primera").deleted) == 1
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_ledger_that_was_lost_or_is_older_does_not_take_the_archive_with_it(instance: Instance, known: int) -> None:
+    """Without the ledger, nobody knows what was archived; and it is what cannot be made again."""
+    deliveries = [instance.accepted(enrolment(n), now=NOW) for n in range(3, 10)]
+    for delivery in deliveries:
+        age(instance.archive.path(delivery.sha256), 400)
+    for path in instance.settings.data_dir.glob("ledger.sqlite*"):
+        path.unlink()
+    restored = Instance(instance.settings)
+    for delivery in deliveries[:known]:
+        restored.ledger.record(delivery)
+    settings = limited(instance, retention_days=365)
+    with pytest.raises(IntakeError, match="no están en el registro") as told:
+        dispose(settings, NOW, "tras restaurar")
+    assert told.value.code == "registro_dudoso"
+    assert all(instance.archive.verify(delivery.sha256) for delivery in deliveries)
+
+
+def test_bytes_that_another_source_hands_over_again_count_from_then(instance: Instance) -> None:
+    """That source never was the first to bring any."""
+    first = instance.accepted(enrolment(4))
+    instance.accepted(enrolment(5), now=NOW + timedelta(days=1))
+    instance.receive(enrolment(4), source="sftp", now=NOW + timedelta(days=300))
+    due_then = due(limited(instance, retention_days=365), NOW + timedelta(days=400))
+    assert first.sha256 not in {each.sha256 for each in due_then}
+
+
+def test_what_a_person_put_in_force_again_is_what_a_person_handed_over_whoever_brought_it_first(
+    instance: Instance,
+) -> None:
+    by_system = instance.accepted(enrolment(4), source="sftp")
+    instance.accepted(enrolment(5), source="sftp", now=NOW + timedelta(days=1))
+    instance.receive(enrolment(4), now=NOW + timedelta(days=2))
+    instance.accepted(enrolment(6), source="sftp", now=NOW + timedelta(days=3))
+    without_systems = instance.ledger.latest("matricula", 2024, but_for={"sftp"})
+    assert without_systems == by_system
+    due_then = due(limited(instance, retention_replaced_days=30), NOW + YEAR)
+    assert by_system.sha256 not in {each.sha256 for each in due_then}
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_killed_at_any_point_a_rerun_ends_it_and_no_more_is_deleted_than_was_due(batch: int, tmp_path: Path) -> None:
+    def made(name: str) -> tuple[Instance, Settings]:
+        fresh = Instance(Settings(data_dir=tmp_path / name / "data", drop_dir=tmp_path / name / "drop"))
+        raw_year(fresh, fresh.accepted(enrolment(4)))
+        fresh.refused(enrolment(4)[:-7], "mala.csv")
+        fresh.accepted(enrolment(5, year=2023), now=NOW + timedelta(days=20))
+        Disposals(fresh.settings.data_dir).reviewed("el lunes anterior", NOW + timedelta(days=24))
+        return fresh, limited(fresh, retention_days=30)
+
+    now = NOW + timedelta(days=31)
+    counted = made("counted")[1]
+    points = faults.points_of(lambda: dispose(counted, now, "contada"))
+    for point in faults.chosen(points, 24, 4)[batch::2]:
+        instance, settings = made(str(point))
+        wanted = {each.place for each in due(settings, now)}
+        faults.kill_at(lambda settings=settings: dispose(settings, now, "muerta"), point)
+        gone = {place for place in wanted if not Path(place).exists()}
+        noted = {each.place for each in Disposals(settings.data_dir).all()}
+        assert gone <= noted, "nothing goes before it is written down"
+        dispose(settings, now, "otra")
+        assert not any(Path(place).exists() for place in wanted)
+        deleted = [each.place for each in Disposals(settings.data_dir).all() if each.outcome is Ending.DELETED]
+        assert sorted(deleted) == sorted(wanted), "each has one record of its end"
+        assert not [*tmp_path.joinpath(str(point)).rglob(".borrar-*")]
+        kept = instance.ledger.latest("matricula", 2023)
+        assert kept is not None
+        assert instance.archive.verify(kept.sha256)
+        assert agreement(settings, now) == []
+
+
+def test_what_was_replaced_is_never_kept_longer_than_the_limit_of_all_files(instance: Instance) -> None:
+    replaced = instance.accepted(enrolment(4))
+    instance.accepted(enrolment(5), now=NOW + timedelta(days=300))
+    settings = limited(instance, retention_days=365, retention_replaced_days=3650)
+    (old,) = due(settings, NOW + timedelta(days=400))
+    assert (old.sha256, old.reason.partition(":")[0]) == (replaced.sha256, "EMTP_RETENTION_DAYS=365")
+    assert "3650" not in setting_in_words(settings)

@@ -17,7 +17,7 @@ import pytest
 
 from emtp_assets.automation.drop_folder import drop_folder_sensor
 from emtp_assets.contracts import contract_for
-from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Rejection, receive
+from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Rejection, leaving, receive
 from emtp_assets.intake.agreement import agreement
 from emtp_assets.settings import Settings
 from emtp_assets_tests import faults
@@ -211,6 +211,23 @@ def test_a_file_written_in_place_while_it_is_read_never_enters_as_a_mixture(
     assert entered <= {digest(each) for each in versions}
 
 
+def test_a_file_that_came_in_the_last_instant_goes_back_where_there_are_no_hard_links(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a Windows share, whose refusal is what the system call is made to give here."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    path, other = instance.drop(men(3)), instance.drop(women(3), "otra.csv")
+    leaving.put_back(other, path)
+    assert path.read_bytes() == men(3)
+    assert (instance.settings.drop / "matricula-2.csv").read_bytes() == women(3)
+    leaving.put_back(path, other)
+    assert other.read_bytes() == men(3)
+
+
 # --- identity is the content ----------------------------------------------------------------------------------
 
 
@@ -365,22 +382,25 @@ def test_with_any_cursor_every_delivery_has_its_run_asked_for_under_the_same_key
     assert years(tick(instance, dagster, restarted.cursor)) == []
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("12345678-5 Soto Mella")])
 def test_a_file_that_cannot_be_read_to_its_end_keeps_no_other_waiting(
-    instance: Instance, dagster: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, dagster: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """As on a share with a broken block; the disk's own refusal is what reception is made to meet here."""
+    """As on a share with a broken block, or where the reader itself fails, whose words may quote a person."""
     instance.drop(enrolment(3), "a_rota.csv")
     instance.drop(enrolment(4, year=2023), "b_buena.csv")
     real = receive
 
     def refusing(path: Path, *given: object, **named: object) -> object:
         if path.name == "a_rota.csv":
-            raise OSError(5, "Input/output error", str(path))
+            raise error
         return real(path, *given, **named)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     monkeypatch.setattr("emtp_assets.automation.drop_folder.receive", refusing)
     result = tick(instance, dagster)
     assert years(result) == ["2023"]
-    assert "a_rota.csv" in str([event.description for event in result.asset_events])
+    told = str([event.description for event in result.asset_events])
+    assert "a_rota.csv" in told
+    assert "12345678-5" not in told
     monkeypatch.undo()
     assert years(tick(instance, dagster, result.cursor)) == ["2024"]

@@ -86,6 +86,8 @@ def _lied_size(_: Official, content: bytes) -> bytes:
     return whole[: at + 300] + whole[at + 400 :]
 
 
+_add("zip_then_another", lambda f, b: archives.zipped({NAME: b}) + archives.zipped({NAME: _other_year(f)}), "e.zip")
+_add("zip_then_zeros", lambda _, b: archives.zipped({NAME: b}) + bytes(512), "e.zip")
 _add("zip_wrong_bit", _wrong_crc, "entrega.zip")
 _add("zip_hole", _lied_size, "entrega.zip")
 
@@ -110,10 +112,17 @@ _add("7z_stored", lambda _, b: archives.seven_zipped({NAME: b}, stored=True), "e
 _add("7z_with_leaflet", lambda _, b: archives.seven_zipped({"ER.pdf": LEAFLET, NAME: b}), "entrega.7z")
 _add("7z_two_years", lambda f, b: archives.seven_zipped({NAME: b, "2023.csv": _other_year(f)}), "entrega.7z")
 _add("7z_cut", lambda _, b: archives.seven_zipped({NAME: b})[:-30], "entrega.7z")
+_add(
+    "7z_then_another",
+    lambda f, b: archives.seven_zipped({NAME: b}) + archives.seven_zipped({NAME: _other_year(f)}),
+    "e",
+)
 _add("7z_wrong_bit", lambda _, b: (s := archives.seven_zipped({NAME: b}))[:60] + bytes([s[60] ^ 4]) + s[61:], "e.7z")
 
 _add("rar4", lambda _, b: archives.rar4({NAME: b}), "entrega.rar")
 _add("rar5", lambda _, b: archives.rar5({NAME: b}), "entrega.rar")
+_add("rar4_then_another", lambda f, b: archives.rar4({NAME: b}) + archives.rar4({NAME: _other_year(f)}), "e.rar")
+_add("rar5_then_another", lambda f, b: archives.rar5({NAME: b}) + archives.rar5({NAME: _other_year(f)}), "e.rar")
 _add("rar_named_csv", lambda _, b: archives.rar5({NAME: b}), "entrega.csv")
 _add("rar_two_years", lambda f, b: archives.rar5({NAME: b, "2023.csv": _other_year(f)}), "entrega.rar")
 _add("rar4_password", lambda _, b: archives.rar4({NAME: b}, encrypted=True), "entrega.rar")

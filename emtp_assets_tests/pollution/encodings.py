@@ -130,6 +130,18 @@ _add(
 )
 
 
+_add(
+    "question_for_the_first_letter",
+    GROUP,
+    lambda f: of_text(
+        f,
+        f.wrote(f.table.with_cells(f.text_column, "?UBLE")).replace("Ñ", "N"),
+        encoding="utf-8",
+        truth=f.table.with_cells(f.text_column, "ÑUBLE"),
+    ),
+)
+
+
 def _two_systems(form: Official, first: str, second: str) -> Polluted:
     """Half of the rows in one encoding, half in another: two exports glued."""
     lines = form.wrote().split("\r\n")

@@ -24,6 +24,12 @@ def _width(form: Official) -> int:
     return len(form.table.names)
 
 
+def _mostly_blank(form: Official) -> list[str]:
+    """A row of which little more than its year is known."""
+    kept = {form.table.column(name) for name in (form.contract.year_column, form.identity)}
+    return [value if at in kept else "" for at, value in enumerate(form.table.rows[-1])]
+
+
 _PREAMBLES: dict[str, Callable[[Official], list[str]]] = {
     "one_title": lambda f: ["Matrícula por estudiante"],
     "title_blank_source": lambda f: ["Ministerio de Educación", "", "Fuente: SIGE; corte: 30 de abril"],
@@ -46,6 +52,7 @@ _PREAMBLES: dict[str, Callable[[Official], list[str]]] = {
     "sep_equals_comma_wrongly": lambda f: ["sep=,"],
     "xml_declaration": lambda f: ['<?xml version="1.0"?>'],
     "data_row_before_header": lambda f: [line(f.table.rows[-1])],
+    "row_mostly_blank": lambda f: [line(_mostly_blank(f))],
     "header_of_another_dataset": lambda f: [line(official("egresados_2024").table.names)],
     "query_text": lambda f: ["SELECT * FROM dbo.VISTA WHERE AGNO = 2024;"],
 }

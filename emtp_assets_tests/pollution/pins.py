@@ -20,6 +20,11 @@ EXPECTED = Path(__file__).with_name("expected.tsv")
 FULL, SHARE, VALUES = "matricula_2024", 25, 8
 """Every pollution is tried on this form, and one in so many on each other; of those of values, one in so many on each.
 All of them, in every place, are the benchmark's (`python -m benchmarks.pollution`)."""
+ONCE_SILENT = {
+    ("docentes_2025", "after_total_with_year"),
+    ("docentes_2025", "row_name_with_separator_and_last_missing"),
+}
+"""What only the benchmark had found."""
 
 
 def sample() -> Iterator[tuple[str, list[Pollution]]]:
@@ -30,6 +35,8 @@ def sample() -> Iterator[tuple[str, list[Pollution]]]:
 
 
 def _chosen(pollution: Pollution, form: str) -> bool:
+    if (form, pollution.name) in ONCE_SILENT:
+        return True
     draw = crc32(f"{form} {pollution.name}".encode())
     if pollution.group.startswith("values: "):  # what is judged after cleaning costs four times the rest
         return draw % VALUES == 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from emtp_assets_tests.pollution.corpus import CORPUS, Cases, Polluted, of_text
-from emtp_assets_tests.pollution.official import Official, line, may_hold
+from emtp_assets_tests.pollution.official import Official, Row, Table, line, may_hold
 
 CUT, SHIFTED, SWALLOWED, DAMAGED = (
     "rows: cut or joined",
@@ -84,6 +84,20 @@ def _cut(form: Official, share: float) -> Polluted:
     return replace(whole, content=kept, hit=frozenset({kept.count(b"\n") - 1}), lines=None)
 
 
+def _cut_words_first(form: Official) -> Polluted:
+    """Cut in the first two fields of the last row, which begins with words as a remark does."""
+    order = sorted(range(len(form.table.names)), key=lambda at: at != form.table.column(form.text_column))
+    table = Table(_in_order(form.table.names, order), tuple(_in_order(row, order) for row in form.table.rows))
+    text = form.wrote(table)
+    last = text.rindex(table.rows[-1][0])
+    return of_text(form, text[: last + len(table.rows[-1][0]) + 3], hit=frozenset({len(table.rows) - 1}))
+
+
+def _in_order(row: Row, order: list[int]) -> Row:
+    return tuple(row[at] for at in order)
+
+
+CORPUS.add("file_cut_words_first", CUT, _cut_words_first)
 CORPUS.add(
     "file_cut_inside_a_character",
     CUT,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from emtp_assets.publication.publish import publish
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
-from emtp_assets_tests.publication.fake_lake import fill, settings_for
+from emtp_assets_tests.publication.fake_lake import NOW, describe, fill, settings_for
 
 
 @pytest.fixture
@@ -28,4 +29,19 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lake(settings: Settings, filled: Path) -> Lake:
     shutil.copytree(filled, settings.data_dir, dirs_exist_ok=True)
+    return Lake(settings.data_dir)
+
+
+@pytest.fixture(scope="session")
+def published_once(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("publicada") / "data"
+    shutil.copytree(filled, data)
+    publish(settings_for(data), Lake(data), now=NOW, run_id="a", describe=describe)
+    return data
+
+
+@pytest.fixture
+def published(settings: Settings, published_once: Path) -> Lake:
+    """Three official years, published; a copy that the test may change."""
+    shutil.copytree(published_once, settings.data_dir, symlinks=True)
     return Lake(settings.data_dir)

@@ -180,3 +180,22 @@ def test_a_column_that_the_older_version_does_not_have_is_not_compared(
 def test_a_year_that_only_one_version_has_is_no_difference(connection: duckdb.DuckDBPyConnection) -> None:
     old, new = row("Santiago", 100), (2025, *row("Santiago", 10)[1:])
     assert compared(connection, [old], [new, old]) == {}
+
+
+def test_what_is_out_of_sight_now_is_measured_against_what_can_be_compared(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    before = [row("Santiago", 100), row("Maipú", 60), row("Quilpué", 40, region=5), row("Viña", 45, region=5)]
+    after = [row("Santiago", 100), row("Maipú", None), row("Quilpué", None, region=5), row("Viña", None, region=5)]
+    found = compared(connection, before, after)
+    santiago, coast, country = (found[name, "alumnos"] for name in ("Metropolitana", "Valparaíso", "País"))
+    assert (santiago.lost, santiago.weight, santiago.obscured) == (60, 100, False)
+    assert (coast.lost, coast.weight, coast.obscured) == (85, 0, True)
+    assert (country.lost, country.weight, country.obscured) == (145, 100, True)
+    assert not coast.restates
+
+
+def test_a_year_that_is_gone_is_a_fall_to_nobody(connection: duckdb.DuckDBPyConnection) -> None:
+    of_2025 = (2025, *row("Santiago", 10)[1:])
+    found = compared(connection, [row("Santiago", 100), of_2025], [of_2025])
+    assert found["País", "alumnos"].difference == -100

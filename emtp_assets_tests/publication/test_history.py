@@ -138,3 +138,12 @@ def test_of_files_of_several_years_each_year_keeps_the_newest(tmp_path: Path) ->
         }
     )
     assert made.deliveries == {("matricula", 2023): "both", ("matricula", 2024): "new"}
+
+
+def test_after_a_clock_that_ran_ahead_was_set_back_the_last_one_made_counts(settings: Settings) -> None:
+    lake = fill(settings, years=[2025], rows=20)
+    for run, at in (("ahead", NOW + timedelta(days=1)), ("back", NOW)):
+        publish(settings, lake, now=at, run_id=run)
+    days = (NOW.date(), NOW.date() + timedelta(days=1))
+    found = [PublicationHistory(settings.data_dir).as_of(day) for day in days]
+    assert [publication.run_id if publication else None for publication in found] == ["back", "back"]

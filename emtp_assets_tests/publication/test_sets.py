@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -266,3 +267,24 @@ def test_a_full_disk_leaves_the_former_set_and_does_no_harm_once_there_is_room(t
     )
     assert run.returncode == 3, run.stderr
     assert "sigue vigente" in run.stdout
+
+
+def test_a_set_in_place_stands_although_it_could_not_be_marked(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full just after the swap: readers have the new set, and nobody is told otherwise."""
+    before = publish(settings, lake, now=NOW, run_id="0")
+    touch = Path.touch
+
+    def full(path: Path, mode: int = 0o666, exist_ok: bool = True) -> None:
+        if path.suffix == ".publicado" and before.name not in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        touch(path, mode, exist_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", full)
+        second = publish(settings, lake, now=NOW + timedelta(days=1), run_id="1")
+    store = SetStore(settings.data_dir)
+    assert store.current() == second.folder
+    third = publish(settings, lake, now=NOW + timedelta(days=2), run_id="2")
+    assert store.published() == [before.folder, second.folder, third.folder]

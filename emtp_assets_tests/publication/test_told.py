@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+import yaml
 
+from emtp_assets.automation.jobs import approval
 from emtp_assets.publication.approvals import Approval
 from emtp_assets.publication.catalogue import Figure
 from emtp_assets.publication.comparison import Change
 from emtp_assets.publication.restatement import Cause, Restatement, TableYear, Thresholds
-from emtp_assets.publication.told import document, headline, markdown, must_approve, section
+from emtp_assets.publication.told import document, headline, launchpad, markdown, must_approve, section
 from emtp_assets_tests.publication.fake_lake import NOW
 
 LIMITS = Thresholds(Decimal("0.01"), Decimal("0.05"), Decimal("0.1"), Decimal(30))
@@ -35,6 +38,7 @@ def change(region: str, before: str, after: str, **more: object) -> Change:
 BIG = change("País", "12345", "11111")
 REGIONAL = change("Ñuble", "1000", "991")
 HIDDEN = change("Aysén", "100", "100", hidden=3)
+OBSCURED = change("Aysén", "100", "100", hidden=9, lost=Decimal(1500))
 
 
 def restated(*changes: Change, waiting: tuple[Change, ...] = (), cause: Cause = Cause.OTHER_DELIVERY) -> Restatement:
@@ -55,8 +59,21 @@ def named(sha: str) -> str:
         (restated(BIG, REGIONAL), "Cambian 2 cifras ya publicadas (egresados 2024). Ninguna supera el umbral."),
         (
             restated(BIG, REGIONAL, waiting=(BIG,)),
-            "Cambian 2 cifras ya publicadas (egresados 2024). 1 superan el umbral: esperan aprobación.",
+            "Cambian 2 cifras ya publicadas (egresados 2024). 1 supera el umbral: espera aprobación.",
         ),
+        (
+            restated(BIG, REGIONAL, waiting=(BIG, REGIONAL)),
+            "Cambian 2 cifras ya publicadas (egresados 2024). 2 superan el umbral: esperan aprobación.",
+        ),
+        (
+            restated(OBSCURED, waiting=(OBSCURED,)),
+            "Cambia 1 cifra ya publicada (egresados 2024). 1 supera el umbral: espera aprobación.",
+        ),
+        (
+            replace(restated(), unread=("x",)),
+            "Nada de lo comparado cambia. No todo se pudo comparar: espera aprobación.",
+        ),
+        (Restatement(None, LIMITS, unread=("x",)), "No todo se pudo comparar: espera aprobación."),
     ],
 )
 def test_in_a_sentence(found: Restatement, said: str) -> None:
@@ -104,10 +121,31 @@ def test_of_simulated_figures_that_were_replaced_none_is_repeated() -> None:
 
 def test_the_document_says_that_it_was_approved_and_not_by_whom() -> None:
     found = restated(BIG, waiting=(BIG,))
-    approval = Approval(found.fingerprint, NOW, "Ana Rojas", "Llamó Pedro Soto", "run", "todo")
-    said = section(found, approval, minimum=10)
+    given = Approval(found.fingerprint, NOW, "Ana Rojas", "Llamó Pedro Soto", "run", "todo")
+    said = section(found, given, minimum=10)
     assert said["huella"] == found.fingerprint
     assert said["aprobada"] == "2026-04-06T05:30:00-04:00"
     text = document(said, NOW)
     assert "una persona lo aprobó" in text
     assert not any(name in text + str(said) for name in ("Ana", "Pedro"))
+
+
+def test_what_goes_out_of_sight_is_shown_where_it_waits() -> None:
+    found = restated(OBSCURED, waiting=(OBSCURED,))
+    assert "Aysén, egresados_total: 100 → 100 (0; 0 %; 1.500 más dejan de verse)" in must_approve(found, named)
+    assert "(1.500 más dejan de verse) | **espera** |" in markdown(found)
+
+
+def test_what_could_not_be_compared_is_said_and_how_to_go_on() -> None:
+    said = must_approve(replace(restated(), unread=("docentes: falta su archivo.",)), named)
+    assert said.startswith("No se publicó: no todo se pudo comparar con lo que ya se publicó")
+    assert "- docentes: falta su archivo." in said
+    assert "Las entregas son las mismas" not in said
+    assert "recupere de un respaldo el conjunto publicado" in said
+
+
+def test_the_text_for_the_launchpad_is_the_jobs_configuration() -> None:
+    found = restated(BIG, waiting=(BIG,))
+    given = launchpad(found).partition("```yaml\n")[2].partition("```")[0]
+    assert yaml.safe_load(given) == approval(found.fingerprint)
+    assert launchpad(restated(BIG)) == ""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from struct import pack, unpack
 from typing import Any
 
 from hypothesis import strategies as st
@@ -47,6 +48,11 @@ def _decimal(value: Decimal, mark: str, group: str) -> str:
 
 def _run(number: int) -> Who:
     return Who(f"{number}-{_check_digit(number)}", "RUN")
+
+
+def _in_single_precision(value: int) -> str:
+    """As a program writes it that has 24 bits for a number, and a decimal for every one."""
+    return f"{unpack('f', pack('f', value))[0]:.1f}"
 
 
 def _check_digit(number: int) -> str:
@@ -106,6 +112,8 @@ DAYS = [
             "two digits": lambda d: f"{d:%d-%m-%y}",
         }.items()
     ],
+    Notation("AAAAMMDD.0", lambda d: f"{d:%Y%m%d}.0"),
+    Notation("AAAAMMDD.0 of single precision", lambda d: _in_single_precision(int(f"{d:%Y%m%d}"))),
     Notation("DDMMAAAA", lambda d: f"{d:%d%m%Y}"),
     Notation("MMDDAAAA", lambda d: f"{d:%m%d%Y}"),
     Notation("serial", lambda d: str((d - date(1899, 12, 30)).days)),
@@ -115,6 +123,7 @@ MONTHS = [
     Notation("AAAAMM", lambda d: f"{d:%Y%m}", certain=True),
     Notation("AAAA-MM", lambda d: f"{d:%Y-%m}", certain=True),
     Notation("MM/AAAA", lambda d: f"{d:%m/%Y}", certain=True),
+    Notation("AAAAMM,0", lambda d: f"{d:%Y%m},0", certain=True),
     Notation("MMAAAA", lambda d: f"{d:%m%Y}"),
     Notation("MM-AA", lambda d: f"{d:%m-%y}"),
     *DAYS,
@@ -125,6 +134,7 @@ NUMBERS_OF_PEOPLE = [
     Notation("RUN", lambda v: f"{v}-{_check_digit(v)}", certain=True, means=_run),
     Notation("RUN with points", lambda v: f"{_thousands(v, '.')}-{_check_digit(v)}", certain=True, means=_run),
     Notation("cut", lambda v: "#####"),
+    Notation("single precision", _in_single_precision),
     *_QUOTED,
     *_GROUPED,
 ]

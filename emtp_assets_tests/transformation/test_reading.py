@@ -21,6 +21,7 @@ HOURS, LATITUDE, PESOS = (
 )
 PERSON, PRACTICE, PLAN = ("titulacion", "MRUN"), ("titulacion", "ID_PRACTICA"), ("titulacion", "COD_PLAN_EST")
 NAME, AREA = ("establecimientos", "NOM_RBD"), ("establecimientos", "RURAL_RBD")
+COHORT = ("titulacion", "AGNO_ESCOLAR")
 MARCH_1 = date(2024, 3, 1)
 
 # (what the column shows, the column, the values as sent, the values as read)
@@ -47,6 +48,12 @@ SPECIFICATION: list[tuple[str, tuple[str, str], Sent, list[Any]]] = [
      ["15-03-24", "15-mar-2024", "45366", "240315", "202403"],
      [U] * 5),
     ("day, month and year without marks", DAY, ["15032024", "01032024", "03152024"], [U] * 3),
+    ("a program's decimals, all over", DAY, ["20240301.0", "20240315.0", " "], [MARCH_1, date(2024, 3, 15), None]),
+    ("with a comma", DAY, ["20240301,00", "0,0"], [MARCH_1, U]),
+    ("in some values only", DAY, ["20240301.0", "20240315"], [U, date(2024, 3, 15)]),
+    ("or beside what is no whole day", DAY, ["20240301.0", "20240315.5", "20240317,0"], [U, U, U]),
+    ("single precision makes every day even", DAY, ["20240302.0", "20240316.0"], [U, U]),
+    ("as decimals too, days that stand for months", DAY, ["20240103.0", "20243103.0"], [U, U]),
     # Months.
     ("the official form", MONTH, ["200801", "200812", " "], [200801, 200812, None]),
     ("with the day of old files", MONTH, ["20080131", "20080231", "200801"], [200801, U, 200801]),
@@ -57,6 +64,13 @@ SPECIFICATION: list[tuple[str, tuple[str, str], Sent, list[Any]]] = [
     ("with a day first, or not", MONTH, ["02-01-2008", "01-02-2008"], [U, U]),
     ("no such month", MONTH, ["200813", "200800", "012008", "2008", "0801"], [U] * 5),
     ("days, months and two digits of the year", MONTH, ["150708", "200812", "010108"], [U, U, U]),
+    ("a program's decimals, all over", MONTH,
+     ["200801.0", "20081231.0", "190001.0", "\u00a0"],
+     [200801, 200812, None, None]),
+    ("with a comma", MONTH, ["200801,0", "200812,0"], [200801, 200812]),
+    ("in some values only", MONTH, ["200801.0", "200812"], [U, 200812]),
+    ("as decimals too, two digits of the year", MONTH, ["150708.0", "200812.0"], [U, U]),
+    ("decimals of no month", MONTH, ["200813.0", "2008.0", "200801.0"], [U, U, 200801]),
     ("no information, by the dictionary", MONTH,
      ["190001", "19000101", "1900-01-01", "200801"],
      [None, None, None, 200801]),
@@ -81,6 +95,8 @@ SPECIFICATION: list[tuple[str, tuple[str, str], Sent, list[Any]]] = [
     ("more than the contract thinks possible", COUNT, ["123.456", "1.234", "7"], [U, 1234, 7]),
     ("a program's decimals, all over", COUNT, ["410.0", "1234.0", " "], [410, 1234, None]),
     ("with a comma", CODE, ["41005,0", "0,00"], [41005, 0]),
+    ("a year", COHORT, ["2024,0", "2025,0"], [2024, 2025]),
+    ("and the code of no information", AREA, ["-1.0", "1.0", "-10.0"], [-1, 1, U]),
     ("in some values only", CODE, ["41005.0", "52009"], [U, 52009]),
     ("not whole", COUNT, ["410.5", "1234.0"], [U, U]),
     ("zeros that a spreadsheet was told to keep", CODE, ['="041005"', "'41005", '"41005"', '="41005'], [41005] * 4),
@@ -109,6 +125,8 @@ SPECIFICATION: list[tuple[str, tuple[str, str], Sent, list[Any]]] = [
      ["2.1E+07", "2,1E+07", "12345678.0", "21.000.000", "1234 5678", "-12345678", "12345678"],
      [U, U, U, U, U, U, Who("12345678")]),
     ("a program's decimals, all over", PERSON, ["12345678.0", "7654321.0"], [Who("12345678"), Who("7654321")]),
+    ("single precision, in which none is odd", PERSON, ["21345678.0", "19654320.0", "7654321.0"], [U, U, U]),
+    ("one that is odd proves the others", PERSON, ["21345678.0", "19654321.0"], [Who("21345678"), Who("19654321")]),
     ("thousands, all over", PERSON, ["12.345.678", "7.654.321"], [Who("12345678"), Who("7654321")]),
     ("formulas and quotes", PERSON, ['="12345678"', "'12345678", '"12345678"'], [Who("12345678")] * 3),
     ("its check digit proves a RUN", PERSON,

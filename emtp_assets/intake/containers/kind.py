@@ -8,6 +8,10 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
+
+from emtp_assets.intake.containers.limits import DEFAULT
+from emtp_assets.intake.containers.zip_end import zip_end
 
 RAR4, RAR5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
@@ -65,6 +69,14 @@ def head_of(path: Path) -> bytes:
         return file.read(HEAD)
 
 
+def ends_here(file: BinaryIO) -> bool:
+    """Whether nothing but zeros, the filling of a tape, follows in an open archive.
+
+    Of two archives in one file, libraries open one and say nothing of the other.
+    """
+    return not any(block.strip(b"\0") for block in iter(lambda: file.read(_NEAR), b""))
+
+
 def locked_workbook(path: Path) -> bool:
     """Whether an old Office document holds a workbook under a password ([MS-OFFCRYPTO]: stream EncryptedPackage)."""
     with path.open("rb") as file:
@@ -78,6 +90,9 @@ def locked_workbook(path: Path) -> bool:
 
 
 def _zip_kind(path: Path) -> str:
+    end = zip_end(path)
+    if end is None or end.exceeds(DEFAULT.members):
+        return "zip"  # opening it will say so, without its directory in memory
     try:
         with zipfile.ZipFile(path) as archive:
             names = frozenset(archive.namelist())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from emtp_assets.intake.containers.kind import RAR5
+from emtp_assets.intake.containers.kind import RAR5, ends_here
 from emtp_assets.intake.containers.limits import Limits
 from emtp_assets.intake.containers.members import Member
 from emtp_assets.intake.containers.refusals import damaged, locked, one_of_several_parts, too_many_members
@@ -60,6 +60,8 @@ def rar_members(path: Path, limits: Limits) -> list[Member]:
                     members.append(member)
         except (IndexError, struct.error):
             raise damaged() from None
+        if not ends_here(file):
+            raise damaged()
     return members
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zlib
 from collections.abc import Generator
 from pathlib import Path
 
 from emtp_assets.intake.containers.apart import Apart
-from emtp_assets.intake.containers.kind import RAR5
+from emtp_assets.intake.containers.kind import RAR5, ends_here
 from emtp_assets.intake.containers.limits import Limits
 from emtp_assets.intake.containers.members import Member
 from emtp_assets.intake.containers.refusals import damaged, one_of_several_parts, too_many_members
@@ -34,6 +35,12 @@ def seven_zip_members(path: Path, limits: Limits) -> list[Member]:
         if error.code == "archivo_comprimido_dañado" and _continues_elsewhere(path):
             raise one_of_several_parts() from None
         raise
+    with path.open("rb") as file:
+        # Where the directory, which ends a 7z, stands and how long it is.
+        offset, length = struct.unpack_from("<QQ", file.read(32), 12)
+        file.seek(32 + offset + length)
+        if not ends_here(file):
+            raise damaged()
     return members
 
 

@@ -169,51 +169,51 @@ def no_sheet(names: Sequence[str], rows: int) -> IntakeError:
 
 def error_cell(where: str) -> IntakeError:
     """A cell that holds an error."""
-    return IntakeError(
+    return _untrusted(
         "excel_error",
+        where,
         "Una celda de la hoja tiene un error de Excel (#N/D, #¡REF!, #¡DIV/0! u otro) en lugar de un valor.",
-        where=where,
-        expected=_WORKBOOK,
-        action="Corrija la fórmula o pida los datos originales a quien los emite, y deje el libro de nuevo.",
+        "Corrija la fórmula o pida los datos originales a quien los emite, y deje el libro de nuevo.",
     )
 
 
 def formula_without_value(where: str) -> IntakeError:
     """A formula whose value was never worked out: the cell would be read as empty."""
-    return IntakeError(
+    return _untrusted(
         "excel_sin_calcular",
+        where,
         "Una celda de la hoja tiene una fórmula sin su resultado: el libro lo escribió un programa que no la calculó.",
-        where=where,
-        expected=_WORKBOOK,
-        action="Abra el libro en Excel, espere a que calcule, guárdelo y déjelo de nuevo; o pida los valores solos.",
+        "Abra el libro en Excel, espere a que calcule, guárdelo y déjelo de nuevo; o pida los valores solos.",
     )
 
 
 def merged_cells(where: str) -> IntakeError:
     """Cells that Excel keeps only the first value of."""
-    return IntakeError(
+    return _untrusted(
         "excel_combinadas",
+        where,
         "La tabla tiene celdas combinadas: Excel guarda solo el valor de la primera, y las demás quedan vacías.",
-        where=where,
-        expected=_WORKBOOK,
-        action="Pida los datos sin celdas combinadas, o el CSV original, a quien los emite.",
+        "Pida los datos sin celdas combinadas, o el CSV original, a quien los emite.",
     )
 
 
 def changed_value(where: str, what: str) -> IntakeError:
     """Excel turned what was written into something else."""
-    return IntakeError("excel_cambio_valor", what, where=where, expected=_WORKBOOK, action=_AS_CSV)
+    return _untrusted("excel_cambio_valor", where, what, _AS_CSV)
 
 
 def lost_digits(where: str) -> IntakeError:
     """A number with more digits than a workbook keeps."""
-    return IntakeError(
+    return _untrusted(
         "excel_perdio_cifras",
+        where,
         "Un número tiene más de 15 cifras significativas, y Excel no guarda más: no se puede saber cuál era.",
-        where=where,
-        expected=_WORKBOOK,
-        action=_AS_CSV + " Si es un cálculo (un promedio, una división), redondéelo a los decimales que hagan falta.",
+        _AS_CSV + " Si es un cálculo (un promedio, una división), redondéelo a los decimales que hagan falta.",
     )
+
+
+def _untrusted(code: str, where: str, what: str, action: str) -> IntakeError:
+    return IntakeError(code, what, where=where, expected=_WORKBOOK, action=action)
 
 
 def cut_sheet(rows: int) -> IntakeError:

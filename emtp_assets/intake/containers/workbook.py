@@ -25,12 +25,17 @@ _OVERLAP = 1 << 16
 _INDEX, _TARGETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 
 _ERROR_MARK = re.compile(rb"""=\s*["']e["']""")
-_ERROR = re.compile(rb"""<(?:\w+:)?c(?=\s)[^<>]*\st\s*=\s*["']e["'][^<>]*>""")
+_ATTRIBUTE = rb"""(?:[^<>"']|"[^"<]*"|'[^'<]*')"""
+_TAG = _ATTRIBUTE + rb"*+"  # never stepped back into: else one that does not close costs the square of its length
+_ERROR = re.compile(rb"<(?:\w+:)?c(?=\s)(?=(" + _TAG + rb")>)" + _ATTRIBUTE + rb"""*?\st\s*=\s*["']e["']""")
 _FORMULA_MARKS = (b"<f>", b"<f ", b"<f/", b":f>", b":f ", b":f/")
+_NO_VALUE = rb"\s*+(?:(?:<(?:\w+:)?v\s*+/>|<(?:\w+:)?v\s*+>\s*+</(?:\w+:)?v\s*+>)\s*+)?"
 _FORMULA = re.compile(
-    rb"<(?:\w+:)?c(?=[\s>])[^<>]*>\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f\s*>)\s*"
-    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v\s*>\s*</(?:\w+:)?v\s*>)?\s*</(?:\w+:)?c\s*>"
+    rb"<(?:\w+:)?c(?=[\s>])" + _TAG + rb">" + _NO_VALUE + rb"<(?:\w+:)?f(?=[\s/>])" + _TAG + rb"(?:(?<=/)>|"
+    rb">[^<]*</(?:\w+:)?f\s*>)" + _NO_VALUE + rb"</(?:\w+:)?c\s*>"
 )
+_COMMENT_MARKS = (b"<!", b"<?")
+_COMMENT = re.compile(rb"<(?:\w+:)?[cvf](?=[\s>])" + _TAG + rb">[^<]*<[!?]")
 _TEXT_RESULT = re.compile(rb"""\st\s*=\s*["']str["']""")
 _VALUE = re.compile(rb"<(?:\w+:)?v[\s/>]")
 _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^<>]*ref\s*=\s*["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}(\d{1,7}))["']""")
@@ -58,23 +63,20 @@ def troubles(path: Path, limits: Limits) -> Mapping[str, Trouble]:
         raise too_many_members(limits.members)
     if len({member.name.lower() for member in members}) != len(members):
         raise damaged()
+    indexes = {_part(m.name): _whole(_metered(path, m, meter)) for m in members if _part(m.name) in {_INDEX, _TARGETS}}
+    parts = _parts(indexes.get(_INDEX, b""), indexes.get(_TARGETS, b""))
     found: dict[str, Trouble] = {}
-    indexes: dict[str, bytes] = {}
     for member in members:
+        if _part(member.name) in indexes:
+            continue
         blocks = _metered(path, member, meter)
-        if member.name in {_INDEX, _TARGETS}:
-            indexes[member.name] = _whole(blocks)
-        elif member.name.startswith("xl/") and member.name.endswith(".xml"):
-            trouble = _first_trouble(blocks)
-            if trouble is not None:
-                found[member.name] = trouble
-        else:
+        sheets = parts.get(_part(member.name), ())
+        if not sheets:
             for _ in blocks:
                 pass
-    if not found:
-        return {}
-    parts = _parts(indexes.get(_INDEX, b""), indexes.get(_TARGETS, b""))
-    return {sheet: found[part] for sheet, part in parts.items() if part in found}
+        elif (trouble := _first_trouble(blocks)) is not None:
+            found |= dict.fromkeys(sheets, trouble)
+    return found
 
 
 def _metered(path: Path, member: Member, meter: Meter) -> Iterator[bytes]:
@@ -124,8 +126,10 @@ def _lowest(one: Trouble | None, other: Trouble | None) -> Trouble | None:
 
 def _trouble(text: bytes) -> Trouble | None:
     # The marks are rare and quickly looked for; only where there is one does the exact search pay.
+    if any(mark in text for mark in _COMMENT_MARKS) and _COMMENT.search(text):
+        raise damaged()  # of "7<!-- -->77" calamine reads the 7; no spreadsheet program puts comments into cells
     if (b'"e"' in text or b"'e'" in text) and _ERROR_MARK.search(text) and (error := _ERROR.search(text)):
-        return Trouble("error", _cell(error[0]))
+        return Trouble("error", _cell(error[1]))
     if any(mark in text for mark in _FORMULA_MARKS):
         for formula in _FORMULA.finditer(text):
             head = formula[0].partition(b">")[0]
@@ -140,8 +144,8 @@ def _cell(tag: bytes) -> str:
     return named[1].decode() if named else ""
 
 
-def _parts(index: bytes, targets: bytes) -> dict[str, str]:
-    """The part that holds each sheet, by the sheet's name ([ECMA-376] 18.2.19 and its relationships)."""
+def _parts(index: bytes, targets: bytes) -> dict[str, list[str]]:
+    """The names of the sheets that each part holds, by the part's ([ECMA-376] 18.2.19 and its relationships)."""
     try:
         if b"<!DOCTYPE" in index or b"<!DOCTYPE" in targets:
             raise damaged()
@@ -150,9 +154,15 @@ def _parts(index: bytes, targets: bytes) -> dict[str, str]:
         sheets = [item for item in ElementTree.fromstring(index).iter() if item.tag.endswith("}sheet")]  # noqa: S314
     except ElementTree.ParseError:
         raise damaged() from None
-    parts = {}
+    parts: dict[str, list[str]] = {}
     for sheet in sheets:
         identity = next((value for name, value in sheet.attrib.items() if name.endswith("}id")), "")
         target = paths.get(identity, "")
-        parts[sheet.get("name", "")] = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+        part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+        parts.setdefault(_part(part), []).append(sheet.get("name", ""))
     return parts
+
+
+def _part(name: str) -> str:
+    """A part's name as calamine compares it: in any case."""
+    return name.lower()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import errno
 import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -22,15 +21,13 @@ from emtp_assets.intake.containers.refusals import (
     too_many_members,
     unknown_compression,
 )
+from emtp_assets.intake.containers.zip_end import zip_end
 
 _BLOCK = 1 << 20
 # Of bzip2 and LZMA the library takes what it is given whole: 4 KB of them can be 80 MB, 1 MB would be the memory.
 _SIP = 1 << 12
 _CHUNK = 1 << 16
 _SPLIT = (b"PK\x07\x08", b"PK00PK\x03\x04")
-_END = struct.Struct("<4s4H2LH")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
-_LONGEST_ENTRY = 2048
 _ENDLESS = 1 << 62
 _UTF8_NAME, _LOCKED = 0x800, 0x1
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
@@ -117,23 +114,18 @@ def gz_blocks(path: Path) -> Generator[bytes]:
 
 def _declared_members(path: Path, limits: Limits) -> int:
     """What the end record of a zip says, before the library reads the directory, all of it, into memory."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(8)
-        file.seek(max(0, size - _END.size - 0xFFFF))
-        tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
-        raise one_of_several_parts() if head.startswith(_SPLIT) else damaged()
-    _, disk, first_disk, _, entries, directory, _, _ = _END.unpack_from(tail, at)
-    # The end record of a zip64 stands before its locator, of 20 bytes; only there is the true size.
-    if at >= 20 + _END_64.size and tail[at - 20 : at - 16] == b"PK\x06\x07":
-        _, _, _, _, disk, first_disk, _, entries, directory, _ = _END_64.unpack_from(tail, at - 20 - _END_64.size)
-    if disk or first_disk:
+    end = zip_end(path)
+    if end is None:
+        with path.open("rb") as file:
+            raise one_of_several_parts() if file.read(8).startswith(_SPLIT) else damaged()
+    if end.parts:
         raise one_of_several_parts()
-    if entries > limits.members or directory > limits.members * _LONGEST_ENTRY:
+    if end.exceeds(limits.members):
         raise too_many_members(limits.members)
-    return entries
+    if not end.alone:
+        # Two zips pasted together, or one and the half of another: the library would show the last whole one only.
+        raise damaged()
+    return end.entries
 
 
 def _member(index: int, info: zipfile.ZipInfo) -> Member:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+import struct
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from emtp_assets.intake.containers import Limits
+from emtp_assets.intake.containers import Limits, container_of
 from emtp_assets_tests.intake.containers.conftest import Open, Refused
 from emtp_assets_tests.intake.containers.packing import (
     TABLE,
@@ -63,6 +65,18 @@ def test_thousands_of_members_are_not_even_listed(refused: Refused) -> None:
     # A directory that declares little and goes on and on.
     at = many.rindex(b"PK\5\6")
     assert refused(many[: at + 8] + b"\1\0\1\0" + many[at + 12 :]).code == "bomba"
+
+
+def test_a_directory_without_measure_is_not_taken_into_memory(tmp_path: Path) -> None:
+    entry = struct.pack("<4sBB5HLLL5HLL", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    path = tmp_path / "entrega.zip"
+    path.write_bytes(b"PK\3\4" + entry * 300_000 + struct.pack("<4s4HLLH", b"PK\5\6", 0, 0, 1, 1, 47 * 300_000, 4, 0))
+    tracemalloc.start()
+    try:
+        assert container_of(path.read_bytes()[:8], path) == "zip"
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_workbook_is_measured_before_calamine_sees_it(refused: Refused, tmp_path: Path) -> None:

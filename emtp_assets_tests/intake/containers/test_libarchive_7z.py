@@ -24,6 +24,14 @@ def test_the_table_of_a_7z_comes_out_as_it_went_in(opened: Open, tmp_path: Path,
     assert repeat(path, folder, Known(), container="7z", member=content.member).read_bytes() == TABLE * 9000
 
 
+def test_two_7z_in_one_file_are_damaged_and_zeros_behind_one_are_not(
+    refused: Refused, opened: Open, tmp_path: Path
+) -> None:
+    one = seven_zip(tmp_path / "a.7z", {"tabla.csv": TABLE}).read_bytes()
+    assert refused(one + one).code == "archivo_comprimido_dañado"
+    assert opened(one + bytes(700)).path.read_bytes() == TABLE
+
+
 def test_names_do_not_depend_on_the_locale_of_the_service(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

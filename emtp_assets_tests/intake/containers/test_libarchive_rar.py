@@ -24,6 +24,16 @@ def test_the_table_of_a_rar_comes_out_as_it_went_in(opened: Open, tmp_path: Path
     assert again.read_bytes() == TABLE * 9000
 
 
+@pytest.mark.parametrize("pack", [rar4, rar5])
+def test_two_rars_in_one_file_are_damaged_and_zeros_behind_one_are_not(
+    refused: Refused, opened: Open, pack: Pack
+) -> None:
+    one = pack({"tabla.csv": TABLE})
+    for behind in (pack({"otra.csv": TABLE}), b"basura"):
+        assert refused(one + behind).code == "archivo_comprimido_dañado"
+    assert opened(one + bytes(700)).path.read_bytes() == TABLE
+
+
 @pytest.mark.parametrize("archive", [samples.RAR4_COMPRESSED, samples.RAR5_COMPRESSED, samples.RAR5_BLAKE])
 def test_what_winrar_compressed_is_unpacked(opened: Open, archive: bytes) -> None:
     content = opened(archive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -188,6 +189,8 @@ _SHEET = "xl/worksheets/sheet1.xml"
         (b'<c r="F2" t="str"><f>A1</f></c>', "excel_sin_calcular"),
         (b'<c r="F2"><f t="shared" si="0"/></c>', "excel_sin_calcular"),
         (b'<c r="F2"><f>A1</f><v></v></c>', "excel_sin_calcular"),
+        (b'<c r="F2"><v></v><f>A1</f></c>', "excel_sin_calcular"),
+        (b'<c r="F2" x="a>b" t="e"><v>#N/A</v></c>', "excel_error"),
     ],
 )
 def test_cells_that_would_be_read_as_empty_are_found_however_they_are_written(
@@ -197,6 +200,33 @@ def test_cells_that_would_be_read_as_empty_are_found_however_they_are_written(
     rewritten(book, _SHEET, lambda xml: xml.replace(b'<c r="F2" t="n"><v>777</v></c>', cell))
     error = refused(book)
     assert (error.code, error.where) == (code, "hoja «Datos», celda F2")
+
+
+@pytest.mark.parametrize("tag", [b'<c t="e" ' + b't="e" ' * 60_000, b"<c r='A1'><f/>" + b" " * 200_000 + b"<"])
+def test_a_tag_without_end_does_not_hold_us_up(refused: Refused, book: Path, tag: bytes) -> None:
+    workbook(book, {"Datos": [_HEAD, _ROW]})
+    rewritten(book, _SHEET, lambda xml: xml.replace(b"</sheetData>", tag + b"</sheetData>"))
+    begin = time.process_time()
+    assert refused(book).code == "archivo_comprimido_dañado"
+    assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/SHEET1.xml", "xl/worksheets/hoja.dat", "hojas/uno.xml"])
+def test_and_wherever_in_the_workbook_the_sheet_lies(refused: Refused, book: Path, part: str) -> None:
+    workbook(book, {"Datos": [_HEAD, [*_ROW[:5], 777]]})
+    with ZipFile(book) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts.pop(_SHEET).replace(b'<c r="F2" t="n"><v>777</v></c>', b'<c r="F2" t="e"><v>#N/A</v></c>')
+    links = "xl/_rels/workbook.xml.rels"
+    parts |= {part.lower(): sheet, links: parts[links].replace(_SHEET.encode(), part.encode())}
+    assert refused(zipped(parts)).code == "excel_error"
+
+
+@pytest.mark.parametrize("value", [b"<v>7<!-- -->77</v>", b"<v>7<?a b?>77</v>", b"<!-- --><f>A1</f>"])
+def test_a_comment_that_would_cut_a_value_is_damage(refused: Refused, book: Path, value: bytes) -> None:
+    workbook(book, {"Datos": [_HEAD, [*_ROW[:5], 777]]})
+    rewritten(book, _SHEET, lambda xml: xml.replace(b'<c r="F2" t="n"><v>777</v>', b'<c r="F2">' + value))
+    assert refused(book).code == "archivo_comprimido_dañado"
 
 
 def test_a_formula_with_its_value_is_its_value(opened: Open, book: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -144,6 +145,25 @@ def test_cut_and_falsified_zips_are_damaged(refused: Refused) -> None:
     assert refused(raw_zip(deflated(TABLE), crc=zlib.crc32(TABLE), size=len(TABLE), declared=2)).code == (
         "archivo_comprimido_dañado"
     )
+
+
+def test_two_zips_in_one_file_are_damaged_and_a_remark_or_zeros_behind_are_not(refused: Refused, opened: Open) -> None:
+    one, other = zipped({"tabla.csv": TABLE}), zipped({"otra.csv": TABLE * 2})
+    for pasted in (one + other, one + other[: len(other) // 2], one + b"basura", one[:-30] + other):
+        assert refused(pasted).code == "archivo_comprimido_dañado"
+    assert opened(one + bytes(700)).path.read_bytes() == TABLE
+    assert opened(one[:-2] + b"\x06\0remark").path.read_bytes() == TABLE
+
+
+def test_a_zip_of_more_than_four_gigabytes_has_another_end_record(opened: Open, refused: Refused) -> None:
+    one = zipped({"tabla.csv": TABLE})
+    at = one.rindex(b"PK\5\6")
+    entries, directory, offset = struct.unpack_from("<H2L", one, at + 10)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, directory, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    assert refused(one + one[:at] + record + locator + end).code == "archivo_comprimido_dañado"
+    assert opened(one[:at] + record + locator + end).path.read_bytes() == TABLE
 
 
 def test_a_part_of_a_zip_in_several_is_a_volume(refused: Refused) -> None:
