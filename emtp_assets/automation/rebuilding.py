@@ -87,9 +87,7 @@ def _keys(publication: Publication, deliveries: Iterable[tuple[str, int]]) -> di
     return keys
 
 
-def stretches(
-    keys: dict[int, list[dg.AssetKey]], *, together: bool
-) -> list[tuple[tuple[int, int], list[dg.AssetKey]]]:
+def stretches(keys: dict[int, list[dg.AssetKey]], *, together: bool) -> list[tuple[tuple[int, int], list[dg.AssetKey]]]:
     """Years in a row that have the same to do, ``together`` where they may: one run is cheaper than several."""
     found: list[tuple[tuple[int, int], list[dg.AssetKey]]] = []
     for year, wanted in keys.items():

@@ -37,7 +37,9 @@ def test_a_person_is_found_in_each_spelling(text: str) -> None:
     assert list(found_in([text], NUMBERS))
 
 
-@pytest.mark.parametrize("text", ["112345678", "12345679", "a12345678b", "sha 9f12345678ab", "1234", "1.5", "19:25:12.345678"])
+@pytest.mark.parametrize(
+    "text", ["112345678", "12345679", "a12345678b", "sha 9f12345678ab", "1234", "1.5", "19:25:12.345678"]
+)
 def test_what_is_nobody_is_not(text: str) -> None:
     assert list(found_in([text], NUMBERS)) == []
 

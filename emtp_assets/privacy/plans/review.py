@@ -61,9 +61,7 @@ def read_review(document: Mapping[str, Any]) -> tuple[Reviewed, ...]:
         if not str(said.get("motivo") or "").strip():
             raise ReviewError(f"revision.yaml: falta el motivo de {official}. Diga por qué puede publicarse.")
         if unknown := sorted(set(said) - {"motivo", *_DOORS}):
-            raise ReviewError(
-                f"revision.yaml, {official}: sobra {', '.join(unknown)}; use {', '.join(_DOORS)}."
-            )
+            raise ReviewError(f"revision.yaml, {official}: sobra {', '.join(unknown)}; use {', '.join(_DOORS)}.")
         weekly, public = (
             {table: tuple(columns) for table, columns in (said.get(door) or {}).items()} for door in _DOORS
         )
