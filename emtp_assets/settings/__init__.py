@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
 
+    # With what archive, raw layer, lines set aside and refused files are encrypted.
+    storage_key: SecretStr | None = None
+    storage_key_file: Path | None = None
+
     privacy_mode: PrivacyMode = PrivacyMode.AGGREGATES
 
     # The ministry's own certificate authority. Beside the system's list; for the replica, in place of it.
