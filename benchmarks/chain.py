@@ -71,7 +71,7 @@ class Chain:
         with self.lake.staging() as staging:
             for sha, wanted in by_delivery.items():
                 targets = {year: _part(staging, "raw", year) for year in wanted}
-                archived = Archive(self.settings.data_dir).path(sha)
+                archived = Archive(self.settings).path(sha)
                 extract_raw_years(self.settings, contract, found[sha], archived, targets)
                 for year, path in targets.items():
                     self.lake.promote(path, Layer.RAW, contract.dataset, year)

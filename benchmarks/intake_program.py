@@ -67,7 +67,7 @@ def _ours(file: Path, contract: Contract, into: Path) -> None:
     delivery = receive(dropped, settings, Ledger(settings.data_dir), source="carpeta", now=datetime.now(UTC))
     assert isinstance(delivery, Delivery), delivery
     targets = {year: into / f"raw-{year}.parquet" for year in delivery.years}
-    extract_raw_years(settings, contract, delivery, Archive(settings.data_dir).path(delivery.sha256), targets)
+    extract_raw_years(settings, contract, delivery, Archive(settings).path(delivery.sha256), targets)
     for year, raw in targets.items():
         columns = ", ".join(
             f'TRY_CAST(nullif("{name}", \' \') AS {_type(contract, name)}) AS "{name}"' for name in delivery.columns

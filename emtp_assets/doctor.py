@@ -17,12 +17,14 @@ from pydantic import BaseModel
 from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.intake.agreement import agreement
+from emtp_assets.intake.at_rest import in_the_clear, in_words, of_another_key, open_to_others
 from emtp_assets.intake.retention import setting_in_words
 from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import holds_secret
 from emtp_assets.sources import Journal
 from emtp_assets.sources.choosing import configured_systems, source_named
+from emtp_assets.storage.storage_key import storage_key_fingerprint
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -52,6 +54,9 @@ def examine(settings: Settings, *, every_byte: bool = False) -> list[Finding]:
             ("carpetas", _folders),
             ("espacio en disco", _space),
             ("clave de seudónimos", _key),
+            ("clave de almacenamiento", _storage_key),
+            ("cifrado", _encryption),
+            ("carpetas cerradas", _closed_folders),
             ("archivos de secretos", _secret_files),
             ("registro de entregas", _ledger),
             ("registro y archivos", partial(_agreement, every_byte=every_byte)),
@@ -125,6 +130,47 @@ def _key(settings: Settings) -> Iterator[Finding]:
         lambda: f"huella {key_fingerprint(pseudonym_key(settings))}",
         (ValueError, RuntimeError, OSError),
         "Defina EMTP_PSEUDONYM_KEY_FILE con la ruta de un archivo que contenga la clave (32 caracteres o más).",
+    )
+
+
+def _storage_key(settings: Settings) -> Iterator[Finding]:
+    yield _attempt(
+        "clave de almacenamiento",
+        lambda: f"huella {storage_key_fingerprint(settings)}",
+        (ValueError, OSError),
+        "Defina EMTP_STORAGE_KEY_FILE con la ruta de un archivo que contenga la clave y solo lea la cuenta del "
+        "servicio (chmod 600). Si ya había datos, tiene que ser la misma con que se guardaron.",
+    )
+
+
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """That nothing which may name persons lies in the clear, nor closed with a key that the instance has not."""
+    clear, strange = in_the_clear(settings), of_another_key(settings)
+    if clear:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(clear)} archivos en claro ({in_words([each.path for each in clear])})",
+            "Son de una versión anterior. Cífrelos con `emtp seal`.",
+        )
+    if strange:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(strange)} archivos cifrados con otra clave ({in_words(strange)})",
+            "Devuelva a EMTP_STORAGE_KEY_FILE la clave con que se guardaron: sin ella no se pueden leer.",
+        )
+    if not clear and not strange:
+        yield Finding("cifrado", True, "nada en claro en la zona restringida", "")
+
+
+def _closed_folders(settings: Settings) -> Iterator[Finding]:
+    found = open_to_others(settings)
+    yield Finding(
+        "carpetas cerradas",
+        not found,
+        f"las ven otras cuentas de la máquina: {', '.join(map(str, found))}" if found else "solo para la cuenta",
+        f"chmod 700 {' '.join(map(str, found))}" if found else "",
     )
 
 

@@ -49,21 +49,21 @@
 {#
   Read the columns that are not of the official form: their values apart, each different one once, and joined to the
   rows when the model runs. A join takes 15 MB of a session that may have 250, so of many columns some are joined at a
-  time and the rows written again, to a file beside what the command makes. `model.rows` is where the model finds them.
+  time and the rows written again, to a file that Python made, which has no name of its own. `model.rows` is where the model finds them.
 #}
 {% macro read_apart(dataset, year, others) -%}
-  {%- set at_once = 5 -%}
+  {%- set at_once = var('at_once') -%}
   {%- for some in others | batch(at_once) -%}
     {%- for column in some -%}
       {%- do tell("create or replace table " ~ reading_of(column) ~ " as " ~ readings(column, model.rows)) -%}
       {%- do model.joined.append(column.official) -%}
     {%- endfor -%}
     {%- if others | length > at_once -%}
-      {%- set file = sql_text(var('output') ~ '/rows_' ~ dataset ~ '_' ~ year ~ '_' ~ loop.index ~ '.parquet') -%}
+      {%- set file = sql_text(var('scratch') ~ '/' ~ model.name ~ '_' ~ year ~ '_' ~ loop.index ~ '.parquet') -%}
       {#- Written in order, several threads would hold their row groups in memory. -#}
       {%- set threads = told("select current_setting('threads')") -%}
       {%- do tell('set threads = 1') -%}
-      {%- do tell("copy (" ~ joined(some) ~ ") to " ~ file ~ " (format parquet, compression lz4, row_group_size 20480)") -%}
+      {%- do tell("copy (" ~ joined(some) ~ ") to " ~ file ~ " (format parquet, compression lz4, row_group_size 20480, use_tmp_file false)") -%}
       {%- do tell('set threads = ' ~ threads) -%}
       {%- do model.update({'rows': 'read_parquet(' ~ file ~ ')', 'joined': []}) -%}
       {%- do forget_readings() -%}

@@ -60,7 +60,7 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
             raise dg.Failure(f"Falta la capa cruda de {contract.dataset}: {', '.join(absent)}. Materialícela primero.")
         fingerprint = key_fingerprint(pseudonym_key(settings))
         _refuse_another_key(lake, contract, wanted, fingerprint)
-        footers = {year: Provenance.of(path).with_key(fingerprint).footer for year, path in raw.items()}
+        footers = {year: Provenance.of(path, settings).with_key(fingerprint).footer for year, path in raw.items()}
         with lake.staging() as staging:
             run_models(
                 settings,
@@ -135,7 +135,7 @@ def _year_result(
     return YearResult(
         year,
         commit,
-        {**table_metadata(here.cleaned), "filas_rechazadas": row_count(here.rejected)},
+        {**table_metadata(here.cleaned), "filas_rechazadas": row_count(here.rejected, settings)},
         [*outcomes, *(outcome for outcome in rules if outcome.year == year)],
     )
 

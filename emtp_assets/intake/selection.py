@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from emtp_assets.intake.form import DATA, HEADER, PREAMBLE
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope
+from emtp_assets.storage.lake import keep_private
 
 WORTH_IT = 8 << 20
 """Bytes of a text from which its selection is kept."""
@@ -110,6 +111,7 @@ class Selections:
             return
         target = self._path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(self.root)
         partial = folder / "selection.parquet"
         said = {"sha256": selection.sha256, "ambito": selection.fingerprint}
         names = ["desde", "hasta", "linea", "anio"]

@@ -1,4 +1,5 @@
-"""dbt-duckdb plugin: the pseudonym macro in each of dbt's sessions. No other module of privacy imports dbt.
+"""dbt-duckdb plugin: each of dbt's sessions gets the pseudonym macro, and can read the encrypted raw layer. No other
+module of privacy imports dbt.
 
 In profiles.yml: ``plugins: [{module: emtp_assets.privacy.dbt_plugin}]``, and nothing secret beside it.
 """
@@ -11,6 +12,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym, key_in_use
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import add_key, settings_in_use
 
 
 class Plugin(BasePlugin):
@@ -22,4 +24,6 @@ class Plugin(BasePlugin):
         Temporary macros and variables belong to one cursor. dbt keeps a plugin alive over the invocations of
         a process, so the key is asked for each time rather than remembered.
         """
-        install_pseudonym(cursor, key_in_use() or pseudonym_key(Settings()))
+        settings = settings_in_use() or Settings()
+        add_key(cursor, settings)
+        install_pseudonym(cursor, key_in_use() or pseudonym_key(settings))

@@ -39,6 +39,10 @@ class SealError(ValueError):
     """A sealed file that cannot be opened; in Spanish, naming the file and never its content."""
 
 
+class WrongKeyError(SealError):
+    """It was sealed with another key than the one that is to open it."""
+
+
 def is_sealed(path: Path) -> bool:
     """Whether a file begins as a sealed one does.
 
@@ -47,6 +51,18 @@ def is_sealed(path: Path) -> bool:
     """
     with path.open("rb", buffering=0) as file:
         return file.read(len(_MAGIC)) == _MAGIC
+
+
+def sealed_with(path: Path) -> bytes | None:
+    """Which key closed a sealed file, as `storage_key.key_id` names it; None of a file that says none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        header = _read(file, HEADER)
+    whole = len(header) == HEADER and header.startswith(_MAGIC)
+    return header[len(_MAGIC) + 1 : -_SALT] if whole else None
 
 
 def sealed_size(size: int) -> int:
@@ -154,9 +170,9 @@ def _opened(file: BinaryIO, path: Path, key: bytes) -> tuple[AESGCM, bytes]:
         raise SealError(f"{path.name} está dañado o cortado en su comienzo: no se puede abrir. {_AGAIN}")
     made_with, salt = header[len(_MAGIC) + 1 : -_SALT], header[-_SALT:]
     if made_with != key_id(key):
-        raise SealError(
-            f"{path.name} se cifró con otra clave (huella {made_with.hex()}; la vigente es {key_id(key).hex()}), o está "
-            "dañado. Devuelva a EMTP_STORAGE_KEY_FILE la clave con que se guardó."
+        raise WrongKeyError(
+            f"{path.name} se cifró con otra clave (huella {made_with.hex()}; la vigente es {key_id(key).hex()}), o "
+            "está dañado. Devuelva a EMTP_STORAGE_KEY_FILE la clave con que se guardó."
         )
     return _cipher(key, salt), header
 

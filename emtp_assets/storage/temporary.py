@@ -14,34 +14,62 @@ import os
 import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 _NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS}
 _BY_DESCRIPTOR = Path("/proc/self/fd")
 
 
-@contextmanager
-def unnamed(folder: Path) -> Iterator[Path]:
-    """A path to a new empty file (mode 0600) on the disk of ``folder``, for as long as the body runs.
+class Unnamed(type(Path())):
+    """A path to a file that lasts as long as this very object is held, or until `discard`.
 
     Opening the path opens the file anew, at its beginning; it cannot be renamed or removed by it.
+    """
+
+    _end: weakref.finalize[..., Any]
+
+    @classmethod
+    def new(cls, folder: Path) -> Unnamed:
+        """A new empty file (mode 0600) on the disk of ``folder``.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        descriptor, path = _opened(folder)
+        made = cls(path)
+        made._end = weakref.finalize(made, _closed, descriptor, path)
+        return made
+
+    def discard(self) -> None:
+        """End it now."""
+        self._end()
+
+
+@contextmanager
+def unnamed(folder: Path) -> Iterator[Unnamed]:
+    """A new empty file for as long as the body runs.
 
     Raises:
         OSError: the disk refused.
     """
-    descriptor, path = new_unnamed(folder)
+    path = Unnamed.new(folder)
     try:
         yield path
     finally:
-        os.close(descriptor)
-        if path.parent != _BY_DESCRIPTOR:
-            path.unlink(missing_ok=True)
+        path.discard()
 
 
-def new_unnamed(folder: Path) -> tuple[int, Path]:
-    """The same, open for reading and writing until its descriptor is closed; a named one is the caller's to remove."""
+def _closed(descriptor: int, path: Path) -> None:
+    os.close(descriptor)
+    if path.parent != _BY_DESCRIPTOR:
+        path.unlink(missing_ok=True)
+
+
+def _opened(folder: Path) -> tuple[int, Path]:
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -68,15 +96,18 @@ class Own:
     def __init__(self, room: Path) -> None:
         room.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = room / uuid.uuid4().hex
+        self._process = os.getpid()
         with _alone(room):
             self.path.mkdir(mode=0o700)
             self._held = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
-        """Remove it with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._held)
+        """Remove it with all that is in it. A child that was forked has no say in it."""
+        if self._held >= 0 and os.getpid() == self._process:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._held)
+            self._held = -1
 
 
 def sweep(room: Path) -> None:
@@ -105,7 +136,7 @@ def _nobodys(folder: Path) -> bool:
 
 @contextmanager
 def _alone(room: Path) -> Iterator[None]:
-    """One process at a time makes or removes folders of a room: between making and holding one, it looks like nobody's."""
+    """One process at a time makes or removes folders of a room: one that is not yet held looks like nobody's."""
     held = os.open(room, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # a share without locks: then nothing in it can be held, nor taken for nobody's

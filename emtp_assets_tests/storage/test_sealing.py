@@ -36,7 +36,7 @@ quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 def text_of(size: int, seed: int = 0) -> bytes:
     import random
 
-    return random.Random(seed).randbytes(size)  # noqa: S311 - a text, not a secret
+    return random.Random(seed).randbytes(size)
 
 
 def sealed(content: bytes, *, key: bytes = KEY, cuts: int = 1 << 18) -> bytes:

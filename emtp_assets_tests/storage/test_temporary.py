@@ -13,7 +13,7 @@ import pytest
 
 from emtp_assets.storage.temporary import Own, descriptors, sweep, unnamed
 
-SECRET = "JUANA PEREZ SOTO 12.345.678-5"  # noqa: S105 - a person, not a password
+SECRET = "JUANA PEREZ SOTO 12.345.678-5"
 
 _KILLED = """
 import os, signal, sys
@@ -35,7 +35,7 @@ def test_it_is_written_read_and_reached_by_a_child_under_no_name(tmp_path: Path)
         assert path.read_text() == SECRET
         assert path.stat().st_mode & 0o777 == 0o600
         assert list(tmp_path.iterdir()) == []
-        child = subprocess.run(  # noqa: S603
+        child = subprocess.run(
             [sys.executable, "-c", "import sys; print(open(sys.argv[1]).read())", str(path)],
             pass_fds=descriptors(str(path)),
             capture_output=True,
@@ -47,7 +47,7 @@ def test_it_is_written_read_and_reached_by_a_child_under_no_name(tmp_path: Path)
 
 
 def test_a_kill_leaves_nothing_and_the_next_process_sweeps_what_had_to_have_a_name(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), SECRET], check=False)  # noqa: S603
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), SECRET], check=False)
     assert killed.returncode == -signal.SIGKILL
     (left,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert left.name == "derrame"
