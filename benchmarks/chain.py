@@ -79,7 +79,7 @@ class Chain:
     def _clean(self, contract: Contract, years: list[int]) -> None:
         raw = {year: self.lake.part(Layer.RAW, contract.dataset, year) for year in years}
         fingerprint = key_fingerprint(pseudonym_key(self.settings))
-        footers = {year: Provenance.of(path).with_key(fingerprint).footer for year, path in raw.items()}
+        footers = {year: Provenance.of(path, self.settings).with_key(fingerprint).footer for year, path in raw.items()}
         cleaned, rejected = models = (f"cleaned_{contract.dataset}", f"rejected_{contract.dataset}")
         with self.lake.staging() as staging:
             run_models(

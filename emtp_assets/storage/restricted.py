@@ -23,6 +23,8 @@ from emtp_assets.storage.storage_key import Purpose, subkey
 
 _CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
 _SESSION_KEY = "restringido"
+_UNLIMITED = 1 << 30
+_ROWS_A_GROUP = 61_440
 _DAMAGE = ("AES tag", "no decryption found", "decryption", "encrypted")
 
 
@@ -47,7 +49,7 @@ def is_encrypted(path: Path) -> bool:
 def writer(
     target: Path | Any, schema: pa.Schema, settings: Settings, purpose: Purpose = Purpose.RAW
 ) -> pq.ParquetWriter:
-    """A writer of an encrypted file.
+    """A writer of an encrypted file. What it is given in one row group ought to fit into memory several times.
 
     Raises:
         StorageKeyError: there is no key.
@@ -55,8 +57,16 @@ def writer(
     """
     from pyarrow.parquet.encryption import create_encryption_properties
 
-    properties = create_encryption_properties(subkey(settings, purpose))
-    return pq.ParquetWriter(target, schema, compression="zstd", encryption_properties=properties)
+    return pq.ParquetWriter(
+        target,
+        schema,
+        compression="zstd",
+        encryption_properties=create_encryption_properties(subkey(settings, purpose)),
+        # One data page a column and row group: DuckDB 1.5 takes the tag of a second one to be wrong.
+        data_page_size=_UNLIMITED,
+        dictionary_pagesize_limit=_UNLIMITED,
+        max_rows_per_page=_UNLIMITED,
+    )
 
 
 @contextmanager
@@ -168,7 +178,7 @@ def encrypted_copy(source: Path, target: Path, settings: Settings, purpose: Purp
         OSError, pyarrow.ArrowException: it cannot be read, or the disk refused.
     """
     with pq.ParquetFile(source) as file, writer(target, file.schema_arrow, settings, purpose) as encrypted:
-        for batch in file.iter_batches(use_threads=False):
+        for batch in file.iter_batches(_ROWS_A_GROUP, use_threads=False):
             encrypted.write_batch(batch)
 
 

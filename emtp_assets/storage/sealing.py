@@ -23,7 +23,6 @@ from emtp_assets.storage.storage_key import derived, key_id
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from typing_extensions import Buffer
 
 SEALED = ".sellado"
 """The ending of a sealed file's name."""
@@ -108,7 +107,7 @@ class Sealer:
         if kind is None:
             self._seal(self._waiting, last=True)
 
-    def write(self, block: Buffer) -> int:
+    def write(self, block: bytes | bytearray | memoryview) -> int:
         """Take on the next bytes; all of them.
 
         Raises:
@@ -125,7 +124,7 @@ class Sealer:
         del self._waiting[:at]
         return len(octets)
 
-    def _seal(self, chunk: Buffer, *, last: bool) -> None:
+    def _seal(self, chunk: bytes | bytearray | memoryview, *, last: bool) -> None:
         _write_all(self._target, self._cipher.encrypt(_nonce(self._number, last=last), chunk, self._header))
         self._number += 1
 
@@ -206,7 +205,7 @@ def _read(file: BinaryIO, size: int) -> bytes:
     return block
 
 
-def _write_all(file: BinaryIO, block: Buffer) -> None:
+def _write_all(file: BinaryIO, block: bytes | bytearray | memoryview) -> None:
     view = memoryview(block).cast("B")
     while view:
         view = view[file.write(view) or 0 :]

@@ -66,6 +66,26 @@ def test_years_with_other_columns_and_years_in_the_clear_are_read_together_by_na
     assert found == [(2023, 100, 0, "PEDRO"), (2024, 1, 1, "ANA"), (2025, 100, 0, "PEDRO")]
 
 
+def test_a_year_of_many_rows_and_long_values_is_read_by_both(settings: Settings, tmp_path: Path) -> None:
+    """DuckDB cannot read a column that has two pages in a row group."""
+    rows = 200_000
+    large = pa.table(
+        {
+            "NOMBRES": [f"{number * 7919 % rows:07d} PEREZ SOTO DE LA FUENTE" for number in range(rows)],
+            "_row": list(range(rows)),
+        }
+    )
+    path = tmp_path / "grande.parquet"
+    with writer(path, large.schema, settings) as encrypted:
+        encrypted.write_table(large, row_group_size=61_440)
+    assert metadata(path, settings).num_row_groups == 4
+    with session(settings) as connection:
+        found = connection.execute(
+            f"SELECT count(DISTINCT NOMBRES), sum(_row), max(NOMBRES) FROM {parquet(path, hive=False)}"
+        ).fetchall()
+    assert found == [(rows, rows * (rows - 1) // 2, max(large["NOMBRES"].to_pylist()))]
+
+
 def test_nobody_reads_it_without_the_key(settings: Settings, tmp_path: Path) -> None:
     path = written(tmp_path, settings)
     assert b"JUANA" not in path.read_bytes()
