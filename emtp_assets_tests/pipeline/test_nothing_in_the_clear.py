@@ -42,7 +42,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Instance, Pa
 
 
 def _hand_over_names(settings: Settings, folder: Path) -> None:
-    """The year's enrolment with names in it, some lines that do not fit, and the same file again, cut."""
+    """The year's enrolment with names in it, some lines that do not fit, and the same file again, without its year."""
     settings.drop.mkdir(parents=True)
     (folder / "hecho").mkdir()
     (contract,) = (each for each in all_contracts() if each.dataset == "matricula")
@@ -58,10 +58,9 @@ def _hand_over_names(settings: Settings, folder: Path) -> None:
         named.append(";".join([*fields, f"JUANA{number} {SURNAME}", f"{SURNAME}{number}"]))
     named[20:20] = [f"{YEAR};{SURNAME} SIN LAS DEMAS COLUMNAS"] * 3
     ledger = Ledger(settings.data_dir)
-    for name, text, kind in (
-        ("matricula", "\n".join(named) + "\n", Delivery),
-        ("mala", "\n".join(named)[:-9], Rejection),
-    ):
+    whole = "\n".join(named) + "\n"
+    of_no_year = whole.replace("AGNO;", "OTRA;", 1)
+    for name, text, kind in (("matricula", whole, Delivery), ("mala", of_no_year, Rejection)):
         path = settings.drop / f"{name}.csv"
         path.write_text(text, encoding="utf-8-sig")
         outcome = receive(path, settings, ledger, source="carpeta", now=datetime.now(UTC))
