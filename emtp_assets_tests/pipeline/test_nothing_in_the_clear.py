@@ -21,7 +21,7 @@ from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.restricted import read
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(1800)]
 
 YEAR = 2025
 SURNAME = "QUILAPANZX"
