@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from emtp_assets.storage.sealing import (
     is_sealed,
     plain_size,
     unseal,
+    unseal_parts,
     unsealed,
 )
 from emtp_assets.storage.storage_key import Purpose, subkey
@@ -132,8 +133,10 @@ class Archive:
 
 
 @contextmanager
-def delivered(path: Path, settings: Settings, folder: Path) -> Iterator[Path]:
+def delivered(path: Path, settings: Settings, folder: Path, chunks: Iterable[int] | None = None) -> Iterator[Path]:
     """A path to the bytes of an archived file in the clear, for as long as the body runs; on the disk of ``folder``.
+
+    ``chunks``: only these of them (`sealing.CHUNK` bytes each) have to be there, the others may be zeros.
 
     Raises:
         SealError: they were sealed with another key, or are not what was sealed.
@@ -146,7 +149,11 @@ def delivered(path: Path, settings: Settings, folder: Path) -> Iterator[Path]:
         return
     with unnamed(folder) as clear:
         with clear.open("wb", buffering=0) as target:
-            unseal(path, subkey(settings, Purpose.ARCHIVE), target)
+            key = subkey(settings, Purpose.ARCHIVE)
+            if chunks is None:
+                unseal(path, key, target)
+            else:
+                unseal_parts(path, key, chunks, target)
         yield clear
 
 

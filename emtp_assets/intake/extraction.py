@@ -6,7 +6,7 @@ answer is Parquet already and has its own module, `answer`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,13 @@ from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.recognition import read_header, require_year
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope, scope_codes
-from emtp_assets.intake.selection import Selections
+from emtp_assets.intake.selection import Selection, Selections
 from emtp_assets.intake.tables import YearWriter
 from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 from emtp_assets.storage.provenance import Origin, Provenance, code_version
-from emtp_assets.storage.sealing import SealError, WrongKeyError
+from emtp_assets.storage.sealing import CHUNK, SealError, WrongKeyError
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,13 @@ def extract_raw_years(
     """
     rows_in_year = {year: delivery.years[year] for year in targets}
     provenance = _provenance(delivery)
-    with Lake(settings.data_dir).staging() as folder, _in_the_clear(archive_path, delivery, settings, folder) as path:
+    with Lake(settings.data_dir).staging() as folder:
         if delivery.answers_a_query:
-            written = extract_answer(settings, contract, delivery, path, targets, provenance, scope_codes(contract))
+            with _in_the_clear(archive_path, delivery, settings, folder) as path:
+                codes = scope_codes(contract)
+                written = extract_answer(settings, contract, delivery, path, targets, provenance, codes)
         else:
-            written = _extract_text(settings, contract, delivery, path, folder, targets, provenance)
+            written = _extract_text(settings, contract, delivery, archive_path, folder, targets, provenance)
     counts = {year: RawCounts(rows, written[year], rows - written[year]) for year, rows in rows_in_year.items()}
     if any(c.out_of_scope < 0 or (c.out_of_scope and contract.scope is None) for c in counts.values()):
         raise damaged(delivery)
@@ -86,7 +88,7 @@ def _extract_text(
     settings: Settings,
     contract: Contract,
     delivery: Delivery,
-    path: Path,
+    archived: Path,
     folder: Path,
     targets: Mapping[int, Path],
     provenance: Provenance,
@@ -105,38 +107,51 @@ def _extract_text(
         academic_year_of(delivery.received_at) + 1,
     )
     scope = Scope(header)
-    content = opened(path, delivery, contract, folder)
-    with readable(content, encoding, folder) as text:
-        writers = {
-            year: YearWriter(settings, target, layout, delivery.sha256, provenance.footer)
-            for year, target in targets.items()
-        }
-        selection = Selections(settings.data_dir).find(delivery.sha256, scope)
-        try:
-            if selection is not None and selection.holds(text):
-                for year, writer in writers.items():
-                    for raw, lines in selection.read(text, year):
-                        writer.add_lines(raw, lines)
-            else:
-                _read_all(text, layout, scope, writers, delivery)
-            for writer in writers.values():
-                writer.close()
-        except pa.ArrowInvalid:
-            # It quotes the offending line: that must reach no log.
-            raise damaged(delivery) from None
+    writers = {y: YearWriter(settings, t, layout, delivery.sha256, provenance.footer) for y, t in targets.items()}
+    selection = Selections(settings.data_dir).find(delivery.sha256, scope)
+    try:
+        done = False
+        if selection is not None and not form.container and not encoding.copied:
+            # The text is the delivery itself: of a sealed one only the pieces with rows in scope are opened.
+            with _in_the_clear(archived, delivery, settings, folder, selection.chunks(CHUNK)) as text:
+                done = _read_selected(text, selection, writers)
+        if not done:
+            with (
+                _in_the_clear(archived, delivery, settings, folder) as path,
+                readable(opened(path, delivery, contract, folder), encoding, folder) as text,
+            ):
+                if selection is None or not _read_selected(text, selection, writers):
+                    _read_all(text, layout, scope, writers, delivery)
+        for writer in writers.values():
+            writer.close()
+    except pa.ArrowInvalid:
+        # It quotes the offending line: that must reach no log.
+        raise damaged(delivery) from None
     return {year: writer.rows for year, writer in writers.items()}
 
 
+def _read_selected(text: Path, selection: Selection, writers: Mapping[int, YearWriter]) -> bool:
+    """The rows of the wanted years by their places; false, and none is read, if the text has not those rows there."""
+    if not selection.holds(text):
+        return False
+    for year, writer in writers.items():
+        for raw, lines in selection.read(text, year):
+            writer.add_lines(raw, lines)
+    return True
+
+
 @contextmanager
-def _in_the_clear(archived: Path, delivery: Delivery, settings: Settings, folder: Path) -> Iterator[Path]:
-    """The delivered bytes, under no name.
+def _in_the_clear(
+    archived: Path, delivery: Delivery, settings: Settings, folder: Path, chunks: Iterable[int] | None = None
+) -> Iterator[Path]:
+    """The delivered bytes, under no name; ``chunks`` as in `archive.delivered`.
 
     Raises:
         IntakeError: they are no longer the ones that were received, or this is not the key.
     """
     with ExitStack() as stack:
         try:
-            path = stack.enter_context(delivered(archived, settings, folder))
+            path = stack.enter_context(delivered(archived, settings, folder, chunks))
         except WrongKeyError as error:
             raise IntakeError(
                 "otra_clave",

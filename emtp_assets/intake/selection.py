@@ -47,6 +47,14 @@ class Selection:
         chosen = self.years == year
         return _parts(text, self.begins[chosen], self.ends[chosen], self.lines[chosen])
 
+    def chunks(self, size: int) -> set[int]:
+        """Which pieces of a text hold its rows, when it is cut into pieces of ``size`` bytes."""
+        first, last = self.begins // size, (self.ends - 1) // size
+        found = set(np.unique(np.concatenate([first, last])).tolist())
+        for at in np.flatnonzero(last - first > 1).tolist():
+            found.update(range(int(first[at]), int(last[at])))
+        return found
+
     def holds(self, text: Path) -> bool:
         """Whether the text still has those rows at those places."""
         if not len(self.begins) or text.stat().st_size < int(self.ends[-1]):

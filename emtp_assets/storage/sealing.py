@@ -14,7 +14,7 @@ count from zero. The 49 bytes of the header are authenticated with every chunk.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -158,6 +158,30 @@ def unseal(path: Path, key: bytes, target: BinaryIO) -> int:
     for block in unsealed(path, key):
         _write_all(target, block)
         size += len(block)
+    return size
+
+
+def unseal_parts(path: Path, key: bytes, chunks: Iterable[int], target: BinaryIO) -> int:
+    """Write some chunks of what a sealed file holds, and its last one, each at its place; the size of all of it.
+
+    The last one shows that the file was not cut. What is between is nothing (a hole).
+
+    Raises:
+        SealError: as `unsealed`, of what was read.
+        OSError: a disk refused.
+    """
+    size = plain_size(path)
+    if size < 0:
+        raise SealError(f"{path.name} está cortado: no se puede abrir. {_AGAIN}")
+    last = _chunks(size) - 1
+    with path.open("rb", buffering=0) as file:
+        cipher, header = _opened(file, path, key)
+        target.truncate(size)
+        for number in sorted({*chunks, last}):
+            file.seek(HEADER + number * (CHUNK + _TAG))
+            block = _read(file, CHUNK + _TAG)
+            target.seek(number * CHUNK)
+            _write_all(target, _unsealed(cipher, _nonce(number, last=number == last), block, header, path))
     return size
 
 

@@ -24,6 +24,7 @@ from emtp_assets.intake.disposals import Disposals, Ending
 from emtp_assets.partitions import academic_years
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
+from emtp_assets.storage.sealing import sealed_size
 from emtp_assets_tests.conftest import isolated_settings
 from emtp_assets_tests.faults import in_child
 from emtp_assets_tests.intake.conftest import Instance
@@ -81,7 +82,7 @@ def test_a_run_says_how_many_bytes_of_which_dataset_and_years_went_and_the_ledge
         "conjunto": "matricula",
         "años": "2024",
         "archivos": 1,
-        "bytes": delivery.size_bytes,
+        "bytes": sealed_size(delivery.size_bytes),
         "por_qué": "EMTP_RETENTION_DAYS=365: entrega vigente",
     }
     assert "María" not in str(said), "the name of a file that a person chose may be a person's"

@@ -10,6 +10,7 @@ import pytest
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import IntakeError, RawCounts, extract_raw
 from emtp_assets.intake.extraction import extract_raw_years
+from emtp_assets.storage import sealing
 from emtp_assets.storage.restricted import read
 from emtp_assets_tests.intake.conftest import Instance
 from emtp_assets_tests.intake.tables import csv_bytes, enrolment, header, students
@@ -105,3 +106,29 @@ def test_a_line_that_names_a_later_year_is_read_as_it_was_at_reception(instance:
     delivery = instance.accepted(csv_bytes(names, rows) + b"Total;2026\r\n")
     assert delivery.form.quarantined == 1
     assert len(instance.raw(delivery, 2024)) == 3
+
+
+def test_by_their_places_the_rows_of_a_sealed_delivery_are_the_same_though_not_all_of_it_is_opened(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emtp_assets.intake.inspection.WORTH_IT", 1)
+    rows = students(40_000)
+    for at, row in enumerate(rows):
+        row[NAMES.index("COD_ENSE")] = "410" if at // 3_000 in {1, 7} else "110"
+    delivery = instance.accepted(csv_bytes(NAMES, rows))
+    path = instance.archive.path(delivery.sha256)
+    targets = [tmp_path / "por_lugares.parquet", tmp_path / "entero.parquet"]
+    opened: list[int] = []
+    whole = sealing.unseal_parts
+    monkeypatch.setattr(
+        "emtp_assets.intake.archive.unseal_parts",
+        lambda path, key, chunks, target: opened.append(len(chunks)) or whole(path, key, chunks, target),
+    )
+    counts = extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[0])
+    assert 0 < opened[0] < delivery.size_bytes // sealing.CHUNK // 2
+    for kept in (instance.settings.data_dir / "selections").rglob("*.parquet"):
+        kept.unlink()
+    assert extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[1]) == counts
+    assert len(opened) == 1
+    assert read(targets[0], instance.settings) == read(targets[1], instance.settings)
+    assert counts.in_scope == 6_000

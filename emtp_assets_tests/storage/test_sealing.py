@@ -19,6 +19,7 @@ from emtp_assets.storage.sealing import (
     plain_size,
     sealed_size,
     unseal,
+    unseal_parts,
     unsealed,
 )
 
@@ -105,6 +106,33 @@ def test_a_file_that_was_cut_anywhere_is_refused(data: st.DataObject, size: int)
 def test_a_file_that_grew_is_refused(more: bytes, size: int) -> None:
     with pytest.raises(SealError):
         opened(sealed(text_of(size)) + more)
+
+
+@quick
+@given(data=st.data(), size=SIZES)
+def test_some_chunks_alone_are_those_of_the_whole_and_show_that_it_was_not_cut(
+    data: st.DataObject, size: int, tmp_path: Path
+) -> None:
+    content, path = text_of(size), tmp_path / "entrega.csv.sellado"
+    path.write_bytes(sealed(content))
+    count = max(1, -(-size // CHUNK))
+    wanted = data.draw(st.sets(st.integers(0, count - 1)))
+    with (tmp_path / "parte").open("wb") as target:
+        assert unseal_parts(path, KEY, wanted, target) == size
+    parts = (tmp_path / "parte").read_bytes()
+    assert len(parts) == size
+    for number in wanted | {count - 1}:
+        assert parts[number * CHUNK : (number + 1) * CHUNK] == content[number * CHUNK : (number + 1) * CHUNK]
+    wrong = bytearray(path.read_bytes())
+    if wanted:
+        wrong[HEADER + min(wanted) * (CHUNK + TAG)] ^= 1
+        path.write_bytes(wrong)
+        with (tmp_path / "parte").open("wb") as target, pytest.raises(SealError):
+            unseal_parts(path, KEY, wanted, target)
+    cut = sealed(content)[: data.draw(st.integers(0, len(path.read_bytes()) - 1))]
+    path.write_bytes(cut)
+    with (tmp_path / "parte").open("wb") as target, pytest.raises(SealError):
+        unseal_parts(path, KEY, wanted, target)
 
 
 def test_chunks_that_change_places_are_refused() -> None:
