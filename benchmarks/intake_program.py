@@ -23,6 +23,7 @@ import duckdb
 from emtp_assets.contracts import Contract, LogicalType, contract_for, read_codes
 from emtp_assets.intake import Archive, Delivery, Ledger, extract_raw_years, receive
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import add_key, relation
 
 _TYPES = {LogicalType.INTEGER: "BIGINT", LogicalType.NUMBER: "DOUBLE", LogicalType.YEAR_MONTH: "INTEGER"}
 
@@ -67,12 +68,12 @@ def _ours(file: Path, contract: Contract, into: Path) -> None:
     delivery = receive(dropped, settings, Ledger(settings.data_dir), source="carpeta", now=datetime.now(UTC))
     assert isinstance(delivery, Delivery), delivery
     targets = {year: into / f"raw-{year}.parquet" for year in delivery.years}
-    extract_raw_years(settings, contract, delivery, Archive(settings.data_dir).path(delivery.sha256), targets)
+    extract_raw_years(settings, contract, delivery, Archive(settings).path(delivery.sha256), targets)
     for year, raw in targets.items():
         columns = ", ".join(
             f'TRY_CAST(nullif("{name}", \' \') AS {_type(contract, name)}) AS "{name}"' for name in delivery.columns
         )
-        _write(f"(SELECT {columns} FROM '{raw}')", into / f"{year}.parquet")
+        _write(f"(SELECT {columns} FROM {relation(raw, hive=False)})", into / f"{year}.parquet", settings)
 
 
 def _type(contract: Contract, name: str) -> str:
@@ -94,8 +95,10 @@ def _plain(file: Path, contract: Contract, into: Path) -> None:
     _write(f"(SELECT * FROM {read} WHERE COD_ENSE IN ({codes}))", into / f"{year}.parquet")
 
 
-def _write(table: str, target: Path) -> None:
+def _write(table: str, target: Path, settings: Settings | None = None) -> None:
     with duckdb.connect() as connection:
+        if settings is not None:
+            add_key(connection, settings)
         connection.execute("SET threads = 2; SET memory_limit = '600MB'")
         connection.execute(
             f"COPY (SELECT DISTINCT ON (AGNO, MRUN) * FROM {table}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.intake.agreement import agreement
+from emtp_assets.intake.at_rest import in_the_clear, in_words, of_another_key, open_to_others
 from emtp_assets.intake.retention import setting_in_words
 from emtp_assets.privacy.access_log import verified
 from emtp_assets.privacy.keys import key_id, pseudonym_key
@@ -28,6 +29,7 @@ from emtp_assets.settings.secrets import holds_secret
 from emtp_assets.sources import Journal
 from emtp_assets.sources.choosing import configured_systems, source_named
 from emtp_assets.storage.lake import Lake
+from emtp_assets.storage.storage_key import storage_key_fingerprint
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -58,6 +60,9 @@ def examine(settings: Settings, *, every_byte: bool = False) -> list[Finding]:
             ("espacio en disco", _space),
             ("clave de seudónimos", _key),
             ("clave de los años", _keys_of_the_years),
+            ("clave de almacenamiento", _storage_key),
+            ("cifrado", _encryption),
+            ("carpetas cerradas", _closed_folders),
             ("archivos de secretos", _secret_files),
             ("registro de entregas", _ledger),
             ("registro y archivos", partial(_agreement, every_byte=every_byte)),
@@ -153,6 +158,47 @@ def _keys_of_the_years(settings: Settings) -> Iterator[Finding]:
         f"{sum(map(len, found.values()))} años con la clave vigente" if not others else f"con otra huella: {told}",
         "Si la clave se acaba de cambiar, ponga la nueva en EMTP_PSEUDONYM_KEY_FILE. Si no, restituya la anterior "
         "o rehaga todos los años de una vez: «emtp rotate-key».",
+    )
+
+
+def _storage_key(settings: Settings) -> Iterator[Finding]:
+    yield _attempt(
+        "clave de almacenamiento",
+        lambda: f"huella {storage_key_fingerprint(settings)}",
+        (ValueError, OSError),
+        "Defina EMTP_STORAGE_KEY_FILE con la ruta de un archivo que contenga la clave y solo lea la cuenta del "
+        "servicio (chmod 600). Si ya había datos, tiene que ser la misma con que se guardaron.",
+    )
+
+
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """That nothing which may name persons lies in the clear, nor closed with a key that the instance has not."""
+    clear, strange = in_the_clear(settings), of_another_key(settings)
+    if clear:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(clear)} archivos en claro ({in_words([each.path for each in clear])})",
+            "Son de una versión anterior. Cífrelos con `emtp seal`.",
+        )
+    if strange:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(strange)} archivos cifrados con otra clave ({in_words(strange)})",
+            "Devuelva a EMTP_STORAGE_KEY_FILE la clave con que se guardaron: sin ella no se pueden leer.",
+        )
+    if not clear and not strange:
+        yield Finding("cifrado", True, "nada en claro en la zona restringida", "")
+
+
+def _closed_folders(settings: Settings) -> Iterator[Finding]:
+    found = open_to_others(settings)
+    yield Finding(
+        "carpetas cerradas",
+        not found,
+        f"las ven otras cuentas de la máquina: {', '.join(map(str, found))}" if found else "solo para la cuenta",
+        f"chmod 700 {' '.join(map(str, found))}" if found else "",
     )
 
 

@@ -67,7 +67,7 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
             raise dg.Failure(f"Falta la capa cruda de {contract.dataset}: {', '.join(absent)}. Materialícela primero.")
         secret = pseudonym_key(settings)
         _refuse_another_key(lake, contract, wanted, key_id(secret))
-        footers = {year: Provenance.of(path).with_key(key_id(secret)).footer for year, path in raw.items()}
+        footers = {year: Provenance.of(path, settings).with_key(key_id(secret)).footer for year, path in raw.items()}
         crosswalk = Crosswalk(settings.data_dir, secret)
         with session(settings) as connection:
             told = {year: told_by(connection, secret, contract, path) for year, path in raw.items()}
@@ -190,7 +190,7 @@ def _year_result(
     return YearResult(
         year,
         commit,
-        {**table_metadata(here.cleaned), "filas_rechazadas": row_count(here.rejected)},
+        {**table_metadata(here.cleaned), "filas_rechazadas": row_count(here.rejected, settings)},
         [*outcomes, *(outcome for outcome in rules if outcome.year == year)],
     )
 

@@ -117,7 +117,7 @@ def _metadata(made: PublishedSet, settings: Settings) -> dict[str, Any]:
 
 def describer(settings: Settings) -> Callable[[str], Mapping[str, object] | None]:
     """What the published provenance says of a delivery, by its hash."""
-    ledger, archive = Ledger(settings.data_dir), Archive(settings.data_dir)
+    ledger, archive = Ledger(settings.data_dir), Archive(settings)
 
     def describe(sha256: str) -> Mapping[str, object] | None:
         delivery = ledger.find(sha256)

@@ -44,7 +44,7 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settings.drop.mkdir(parents=True, exist_ok=True)
-        settle_leaving(settings.drop, settings.data_dir)
+        settle_leaving(settings.drop, settings, Ledger(settings.data_dir))
         memory = _Memory.read(context.cursor)
         ready, seen = resting(settings.drop, memory.seen, time.time(), settings.drop_rest_seconds)
         events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = []

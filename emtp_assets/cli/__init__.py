@@ -12,6 +12,7 @@ from emtp_assets.cli import (  # isort: skip  # as in --help
     microdata,
     retention,
     rotation,
+    sealing,
 )
 from emtp_assets.cli.door import app
 
@@ -28,4 +29,5 @@ __all__ = [
     "releases",
     "retention",
     "rotation",
+    "sealing",
 ]

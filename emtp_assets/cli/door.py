@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import typer
 from pydantic import ValidationError
 
 from emtp_assets.settings import HOME, Settings
 from emtp_assets.settings.problems import problems
+from emtp_assets.storage.lake import keep_private
 
 # Locals in a traceback could hold a secret.
 app = typer.Typer(
@@ -24,7 +27,10 @@ app = typer.Typer(
 @app.callback()
 def _environment() -> None:
     """Everything an instance writes stays in the checkout, and nothing is reported to anybody."""
-    os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster_home"))
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster_home")))
+    if home.is_dir():
+        with suppress(OSError):  # another account's: `emtp doctor` says so
+            keep_private(home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

@@ -24,7 +24,7 @@ def quarantine(
     from emtp_assets.intake.quarantine import Quarantine
 
     settings = settings_or_exit()
-    kept = Quarantine(settings.data_dir)
+    kept = Quarantine(settings)
     found = [d for d in Ledger(settings.data_dir).deliveries() if kept.path(d.sha256).is_file()]
     if delivery is None:
         for each in found:

@@ -119,8 +119,8 @@ def _received(
     asked: Asked | None,
     rested: Snapshot | None,
 ) -> Outcome:
-    archive = Archive(settings.data_dir)
-    settle_leaving(path.parent, settings.data_dir)
+    archive = Archive(settings)
+    settle_leaving(path.parent, settings, ledger)
     before = path.lstat()
     if rested is not None and (rested.size, rested.mtime_ns) != (before.st_size, before.st_mtime_ns):
         return leave(path, ledger, _still_changing(), source=source, now=now)
@@ -148,13 +148,13 @@ def _received(
             _refuse_simulated_in_production(delivery, settings)
         except IntakeError as error:
             sha256 = staged.facts.sha256
-            aside = put_aside(path, before, settings.drop, ledger, error, source=source, now=now, sha256=sha256)
+            aside = put_aside(path, before, settings, ledger, error, source=source, now=now, sha256=sha256)
             return aside or leave(path, ledger, _still_changing(), source=source, now=now)
         gone = known is not None and not archive.holds(known.sha256, known.size_bytes)
         # Known bytes too: it costs a rename, and heals a copy that lost a bit without changing its size.
         if delivery.sha256 == staged.facts.sha256:
             archive.keep(staged, delivery.form.container)
-            Quarantine(settings.data_dir).keep(delivery.sha256, examined.aside, staged.folder)
+            Quarantine(settings).keep(delivery.sha256, examined.aside, staged.folder)
             Selections(settings.data_dir).keep(delivery.sha256, examined.selection, staged.folder)
     new = known is None and ledger.record(delivery)
     news = asked is None or asked.last != delivery.sha256
@@ -165,12 +165,13 @@ def _received(
     return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
 
 
-def settle_leaving(drop: Path, data_dir: Path) -> None:
+def settle_leaving(drop: Path, settings: Settings, ledger: Ledger) -> None:
     """End what a killed process had begun to take out of a drop folder; see `leaving`."""
     if (drop / LEAVING).is_dir():
-        archive = Archive(data_dir)
-        with alone(data_dir):
-            settle(drop, lambda sha256: archive.path(sha256).is_file())
+        archive = Archive(settings)
+        with alone(settings.data_dir):
+            refused = {r.sha256 for r in ledger.rejections() if r.moved_to is not None and r.moved_to.is_file()}
+            settle(drop, lambda sha256: sha256 in refused or archive.path(sha256).is_file())
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ class Examined:
 def _known(known: Delivery, staged: Staged, settings: Settings) -> Examined:
     """A delivery handed over again. Lines set aside that were deleted or lost are found again, as its bytes are kept
     again; where another version of the code would find others, the ledger stands."""
-    if known.form.quarantined and not Quarantine(settings.data_dir).path(known.sha256).is_file():
+    if known.form.quarantined and not Quarantine(settings).path(known.sha256).is_file():
         with suppress(IntakeError):
             again = examine(staged, known.original_name, settings, source=known.source, now=known.received_at)
             if again.delivery.form == known.form:

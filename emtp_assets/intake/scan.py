@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,9 @@ class Scan:
         return self.head.startswith(b"PAR1")
 
 
-def scan(path: Path, *, copy_to: Path | None = None) -> Scan:
-    """Read the file once, in constant memory; with ``copy_to``, what is measured is exactly what was copied.
+def scan(path: Path, *, copy_to: Path | None = None, and_to: Callable[[bytes], object] | None = None) -> Scan:
+    """Read the file once, in constant memory; with ``copy_to``, what is measured is exactly what was copied,
+    and was handed to ``and_to``.
 
     Raises:
         OSError: the file cannot be read, or the copy not be written.
@@ -70,6 +72,8 @@ def scan(path: Path, *, copy_to: Path | None = None) -> Scan:
                 size += len(block)
                 if target is not None:
                     _write_all(target.write, block)
+                if and_to is not None:
+                    and_to(block)
         finally:
             if target is not None:
                 target.close()

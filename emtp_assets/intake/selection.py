@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from emtp_assets.intake.form import DATA, HEADER, PREAMBLE
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope
+from emtp_assets.storage.lake import keep_private
 
 WORTH_IT = 8 << 20
 """Bytes of a text from which its selection is kept."""
@@ -45,6 +46,14 @@ class Selection:
         """The rows of a year, some thousands at a time, with their lines."""
         chosen = self.years == year
         return _parts(text, self.begins[chosen], self.ends[chosen], self.lines[chosen])
+
+    def chunks(self, size: int) -> set[int]:
+        """Which pieces of a text hold its rows, when it is cut into pieces of ``size`` bytes."""
+        first, last = self.begins // size, (self.ends - 1) // size
+        found = set(np.unique(np.concatenate([first, last])).tolist())
+        for at in np.flatnonzero(last - first > 1).tolist():
+            found.update(range(int(first[at]), int(last[at])))
+        return found
 
     def holds(self, text: Path) -> bool:
         """Whether the text still has those rows at those places."""
@@ -110,6 +119,7 @@ class Selections:
             return
         target = self._path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(self.root)
         partial = folder / "selection.parquet"
         said = {"sha256": selection.sha256, "ambito": selection.fingerprint}
         names = ["desde", "hasta", "linea", "anio"]

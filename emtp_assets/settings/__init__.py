@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     # The key that is to replace that one: `rotar_clave` rebuilds everything under it.
     pseudonym_key_next_file: Path | None = None
 
+    # With what archive, raw layer, lines set aside and refused files are encrypted.
+    storage_key: SecretStr | None = None
+    storage_key_file: Path | None = None
+
     privacy_mode: PrivacyMode = PrivacyMode.AGGREGATES
     # Mode B: persons that share each combination, at least; and one in how many a row is, on average.
     microdata_k: Annotated[int, Field(ge=10)] = 10

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
 from emtp_assets.storage.swapping import settle, writing
+from emtp_assets.storage.temporary import Own, sweep
 
 PART = "part.parquet"
-_ABANDONED_SECONDS = 24 * 3600
 
 
 class Layer(StrEnum):
@@ -58,19 +55,16 @@ class Lake:
     def staging(self) -> Iterator[Path]:
         """A private folder on the lake's own file system; what is not promoted from it is removed.
 
-        Those of processes that were killed are removed a day later, by whoever stages next.
+        Those of processes that were killed are removed by whoever stages next.
         """
         room = self.data_dir / ".staging"
-        folder = room / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        keep_private(room)
-        for left in room.iterdir():
-            if left.is_dir() and time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        own = Own(room)
         try:
-            yield folder
+            keep_private(room)
+            sweep(room)
+            yield own.path
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            own.close()
 
     def promote(self, staged: Path, layer: Layer, table: str, year: int) -> Path:
         """Put a staged file in place of that year's, atomically and durably.

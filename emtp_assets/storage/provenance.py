@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, SubprocessError, check_output
 
-import pyarrow.parquet as pq
-
-from emtp_assets.settings import HOME
+from emtp_assets.settings import HOME, Settings
+from emtp_assets.storage.restricted import metadata
 
 _FOOTER_KEY = "emtp_procedencia"
 
@@ -69,13 +68,14 @@ class Provenance:
         )
 
     @staticmethod
-    def of(path: Path) -> Provenance:
-        """Read it back from a Parquet file of the lake.
+    def of(path: Path, settings: Settings | None = None) -> Provenance:
+        """Read it back from a Parquet file of the lake; ``settings``: whose key opens it, where it may be encrypted.
 
         Raises:
             KeyError: the file carries none, so it was not written by this product.
+            SealError: it is encrypted, and this is not the key, or it is damaged.
         """
-        footer = pq.read_metadata(path).metadata or {}
+        footer = metadata(path, settings).metadata or {}
         stored = json.loads(footer[_FOOTER_KEY.encode()])
         return Provenance(
             tuple(stored["entregas"]), Origin(stored["origen"]), stored["version_codigo"], stored.get("clave")

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +24,10 @@ from emtp_assets.contracts.discretion import without_values
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import using_key
 from emtp_assets.settings import Settings
-from emtp_assets.storage.duck import session_config
+from emtp_assets.storage import restricted
+from emtp_assets.storage.duck import parquet, session_config
+from emtp_assets.storage.lake import PART, Layer
+from emtp_assets.storage.temporary import unnamed
 from emtp_assets.transformation.facts import for_macros
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _manifests: dict[str, bytes] = {}
+_SCRATCH, _AT_ONCE = "filas", 5
 
 
 class TransformationError(RuntimeError):
@@ -65,28 +72,74 @@ def run_models(
         contracts: those of the datasets whose cleaned models run.
         crosswalk: which provisional pseudonyms became others (`privacy.crosswalk`), if any did.
 
+    What the rejected tables quote of persons reaches the disk encrypted only.
+
     Raises:
         TransformationError: a model failed, with the database's message.
+        SealError: an input was encrypted with another key, or is damaged; it is named.
     """
+    contracts = list(contracts)
     for model in models:
         for year in years:
             (output / model / f"academic_year={year}").mkdir(parents=True, exist_ok=True)
     variables = {
         "years": list(years),
         "inputs": {
-            name: {"files": [str(path) for path in given.files], "first": given.first, "last": given.last}
+            name: {"relation": parquet(list(given.files)), "first": given.first, "last": given.last}
             for name, given in inputs.items()
         },
         "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "output": str(output),
+        "scratch": str(output / _SCRATCH),
+        "at_once": _AT_ONCE,
         "footers": {
             model: {str(year): dict(footer) for year, footer in by_year.items()} for model, by_year in footers.items()
         },
         "seeds_dir": str(SEEDS),
         "crosswalk": crosswalk is not None,
     }
-    with using_key(pseudonym_key(settings), crosswalk):
-        _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
+    read = [path for given in inputs.values() for path in given.files]
+    widest = max((-(-len(contract.columns) // _AT_ONCE) for contract in contracts), default=0)
+    quoting = [
+        output / model / f"academic_year={year}" / PART
+        for model in models
+        for year in years
+        if model.startswith(f"{Layer.REJECTED}_")
+    ]
+    with using_key(pseudonym_key(settings), crosswalk), restricted.using(settings), _written_under_no_name(quoting):
+        with _scratch(output / _SCRATCH, models, years, files=widest):
+            try:
+                _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
+            except TransformationError as error:
+                raise restricted.told(error, read, settings) or error from None
+        for path in quoting:
+            encrypted = path.with_name("cifrado")
+            restricted.encrypted_copy(path, encrypted, settings)
+            encrypted.replace(path)
+
+
+@contextmanager
+def _written_under_no_name(paths: Iterable[Path]) -> Iterator[None]:
+    """What DuckDB writes at these paths has no other name while the body runs, which must put something in their place:
+    DuckDB cannot encrypt."""
+    with ExitStack() as files:
+        for path in paths:
+            path.unlink(missing_ok=True)
+            path.symlink_to(files.enter_context(unnamed(path.parent)))
+        yield
+
+
+@contextmanager
+def _scratch(folder: Path, models: Iterable[str], years: Iterable[int], *, files: int) -> Iterator[None]:
+    """Where a model writes rows as sent for a moment (`forms.sql`), each file read while the next one is written: two
+    without a name take turns, through links of new names, since DuckDB remembers of a name what it read there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with unnamed(folder) as one, unnamed(folder) as other:
+        for model, year, number in product(models, years, range(1, files + 1)):
+            (folder / f"{model}_{year}_{number}.parquet").symlink_to(one if number % 2 else other)
+        yield
+    shutil.rmtree(folder)
 
 
 def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str, str]:

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from emtp_assets.automation.jobs import EVERYTHING
-from emtp_assets.intake import Archive, Ledger
+from emtp_assets.intake import Ledger
 from emtp_assets.keys import DROP_FOLDER
+from emtp_assets_tests.opened import archived_bytes
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 
 pytestmark = pytest.mark.pipeline
@@ -183,7 +184,7 @@ def test_the_school_summary_is_refused_as_what_it_is(own_demo: Instance, shared_
 def _archived_enrolment(instance: Instance) -> bytes:
     delivery = Ledger(instance.settings.data_dir).latest("matricula", 2025)
     assert delivery is not None
-    return Archive(instance.settings.data_dir).path(delivery.sha256).read_bytes()
+    return archived_bytes(delivery.sha256, instance.settings)
 
 
 _SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {

@@ -15,6 +15,7 @@ from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import read as opened
 from emtp_assets.transformation import Input, run_models
 
 Sent = Sequence[str | None]
@@ -115,7 +116,7 @@ def _cleaned(
         contracts=[contract],
     )
     for year in years:
-        made = [pq.read_table(settings.data_dir / m / f"academic_year={year}" / "part.parquet") for m in models]
+        made = [opened(settings.data_dir / m / f"academic_year={year}" / "part.parquet", settings) for m in models]
         stands, *refused = ({row["_row"]: row for row in table.to_pylist()} for table in made)
         yield stands, refused[0] if refused else {}
 

@@ -14,6 +14,7 @@ from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import read
 from emtp_assets.transformation import Input, TransformationError, run_models
 from emtp_assets_tests.conftest import isolated_settings
 
@@ -49,7 +50,9 @@ def clean(
         contracts=[contract],
         crosswalk=crosswalk,
     )
-    made = [pq.read_table(settings.data_dir / m / f"academic_year={year}" / "part.parquet").to_pylist() for m in models]
+    made = [
+        read(settings.data_dir / m / f"academic_year={year}" / "part.parquet", settings).to_pylist() for m in models
+    ]
     assert len(made[0]) + len(made[1]) == len(rows), "no row is lost"
     return made[0], made[1]
 
