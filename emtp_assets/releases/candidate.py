@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from emtp_assets.contracts.discretion import without_values
 from emtp_assets.partitions import TIMEZONE
 from emtp_assets.privacy.plans.public import public_plan
 from emtp_assets.releases.build import Builder, Restate
@@ -245,5 +246,5 @@ def _said_in_spanish() -> Iterator[None]:
     except sqlite3.Error as error:
         raise ReleaseError(f"No se pudo usar el registro de liberaciones: {error}. {STANDS}") from error
     except duckdb.Error as error:
-        said = str(error).strip().split("\n", 1)[0]
+        said = without_values(str(error).strip().split("\n", 1)[0])
         raise ReleaseError(f"No se pudo hacer la candidata: {said}. {STANDS}") from error

@@ -20,7 +20,7 @@ from emtp_assets.releases.outcomes import outcomes_to_hide
 from emtp_assets.releases.remainders import rests_to_hide
 from emtp_assets.storage.duck import literal, parquet
 from emtp_assets.storage.lake import Lake, Layer
-from emtp_assets.storage.provenance import Origin, Provenance
+from emtp_assets.storage.provenance import Provenance
 
 _ROUNDS = 25
 
@@ -282,7 +282,3 @@ def crossing_of(table: PublicTable) -> Crossing:
     """A public table as what the suppressor protects: its outcome is one more dimension of it."""
     outcome = ((table.rate.outcome,),) if table.rate else ()
     return Crossing(table.name, (*table.paths.values(), *outcome))
-
-
-def simulated(provenance: Provenance) -> bool:
-    return provenance.origin is not Origin.OFFICIAL
