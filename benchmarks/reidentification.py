@@ -24,8 +24,11 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import SecretStr
+
+from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import is_encrypted, opened
+from emtp_assets.storage.storage_key import Purpose
 
 ALL = 30_000_000
 UNSALTED = "SHA-256"
@@ -65,31 +68,37 @@ class Found:
     matches: Mapping[str, int]
 
 
-def tokens_of(folder: Path) -> tuple[pa.Table, int]:
+def tokens_of(folder: Path, settings: Settings | None = None) -> tuple[pa.Table, int]:
     """Every hexadecimal text of 128 bits or more of every file below a folder (its first 128), by the part of the
-    folder that it is in; and how many files were read."""
+    folder that it is in; and how many files were read. ``settings``: whose storage key opens what is encrypted, so that
+    the search leans on nothing but the pseudonyms themselves; without it, of such a file only its bytes are seen."""
     tokens: set[tuple[str, str]] = set()
     read = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
         part = path.relative_to(folder).parts[0]
-        tokens.update((part, token) for token in (_of_parquet(path) if path.suffix == ".parquet" else _of_bytes(path)))
+        found = _of_parquet(path, settings) if path.suffix == ".parquet" else _of_bytes(path)
+        tokens.update((part, token) for token in found)
         read += 1
     sources, values = zip(*sorted(tokens), strict=True) if tokens else ((), ())
     return pa.table({"source": pa.array(sources, pa.string()), "token": pa.array(values, pa.string())}), read
 
 
-def _of_parquet(path: Path) -> set[str]:
-    names = [f.name for f in pq.read_schema(path) if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    found: set[str] = set()
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for name in names:
-            rows = connection.execute(
-                f"""select distinct left(unnest(regexp_extract_all(lower("{name}"), '[0-9a-f]{{32,}}')), {HEX})
-                from read_parquet($1)""",
-                [str(path)],
-            ).fetchall()
-            found.update(token for (token,) in rows)
-    return found | _of_bytes(path)
+def _of_parquet(path: Path, settings: Settings | None) -> set[str]:
+    found = _of_bytes(path)
+    if settings is None and is_encrypted(path):
+        return found
+    purpose = Purpose.QUARANTINE if "quarantine" in path.parts else Purpose.RAW
+    with opened(path, settings, purpose) as file, duckdb.connect(config={"threads": 1}) as connection:
+        names = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        for batch in file.iter_batches(columns=names, use_threads=False) if names else ():
+            connection.register("batch", batch)
+            for name in names:
+                rows = connection.execute(
+                    f"""select distinct left(unnest(regexp_extract_all(lower("{name}"), '[0-9a-f]{{32,}}')), {HEX})
+                    from batch"""
+                ).fetchall()
+                found.update(token for (token,) in rows)
+    return found
 
 
 def _of_bytes(path: Path) -> set[str]:
@@ -181,7 +190,7 @@ def main() -> int:
     parser.add_argument("--hilos", type=int, default=1)
     given = parser.parse_args()
     began, cpu = time.perf_counter(), time.process_time()
-    tokens, files = tokens_of(given.datos)
+    tokens, files = tokens_of(given.datos, Settings(data_dir=given.datos))
     parts = Counter(tokens["source"].to_pylist())
     _say(f"{files} files, {tokens.num_rows:,} hexadecimal texts of 128 bits or more: {dict(parts)}")
     numbers = range(1, given.hasta, max(given.hasta // _CONTROL, 1))

@@ -27,6 +27,7 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance
+from emtp_assets.storage.restricted import naming_damage
 from emtp_assets.storage.tables import row_count, table_metadata
 from emtp_assets.transformation import Input, run_models
 
@@ -70,7 +71,8 @@ def cleaned_asset(contract: Contract, settings: Settings, years: dg.PartitionsDe
         footers = {year: Provenance.of(path, settings).with_key(key_id(secret)).footer for year, path in raw.items()}
         crosswalk = Crosswalk(settings.data_dir, secret)
         with session(settings) as connection:
-            told = {year: told_by(connection, secret, contract, path) for year, path in raw.items()}
+            with naming_damage(list(raw.values()), settings):
+                told = {year: told_by(connection, secret, contract, path) for year, path in raw.items()}
             behind = _left_behind(connection, lake, contract, wanted, crosswalk.unknown(told.values()))
         with lake.staging() as staging:
             run_models(

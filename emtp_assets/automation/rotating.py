@@ -36,6 +36,7 @@ from emtp_assets.privacy.rotation import (
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session
 from emtp_assets.storage.lake import Lake, Layer
+from emtp_assets.storage.restricted import naming_damage
 from emtp_assets.storage.swapping import ROOM
 from emtp_assets.storage.tables import table_metadata
 from emtp_assets.transformation import aggregated_models
@@ -282,7 +283,9 @@ def _learn_pairs(
         for dataset in DATASETS:
             for year, path in ((y, lake.part(Layer.RAW, dataset, y)) for y in lake.years(Layer.RAW, dataset)):
                 if dataset in scope.rebuilt[Layer.CLEANED].get(year, []):
-                    crosswalk.add(told_by(connection, key, contract_for(dataset), path))
+                    with naming_damage([path], settings):
+                        pairs = told_by(connection, key, contract_for(dataset), path)
+                    crosswalk.add(pairs)
     learned = crosswalk.pairs().num_rows
     try:
         known = Crosswalk(settings.data_dir, pseudonym_key(settings)).pairs().num_rows

@@ -177,8 +177,8 @@ def _forced(
 def _at_level(rows: pa.Table, crossing: Crossing, level: tuple[str, ...]) -> pa.ChunkedArray:
     belongs = pa.chunked_array([pa.array([True] * rows.num_rows, pa.bool_())])
     for column in crossing.columns:
-        there = pc.is_valid(rows.column(column))
-        belongs = pc.and_(belongs, there if column in level else pc.invert(there))
+        there = rows.column(column).is_valid() if column in level else rows.column(column).is_null()
+        belongs = pc.call_function("and", [belongs, there])
     return belongs
 
 
@@ -197,7 +197,7 @@ def _assembled(crossing: Crossing, cells: pa.Schema, measure: str, answers: Sequ
     together = pa.concat_tables(parts)
     if crossing.columns:
         # Totals first: Arrow sorts nulls last unless each column's absence is sorted by too.
-        absent = {f"{column} absent": pc.is_valid(together.column(column)) for column in crossing.columns}
+        absent = {f"{column} absent": together.column(column).is_valid() for column in crossing.columns}
         keys = [(key, "ascending") for column in crossing.columns for key in (f"{column} absent", column)]
         for name, flags in absent.items():
             together = together.append_column(name, flags)

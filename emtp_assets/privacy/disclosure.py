@@ -12,9 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from emtp_assets.privacy.linked_cells import LinkedCells
-from emtp_assets.privacy.suppression import UnprovenError, suppress
-
 SUPPRESSED = "suppressed"
 
 
@@ -75,6 +72,10 @@ def protect(
     Raises:
         DisclosureError: malformed input, or no suppression found that carries the proof above.
     """
+    # scipy and HiGHS cost a second: not while a code location loads.
+    from emtp_assets.privacy.linked_cells import LinkedCells
+    from emtp_assets.privacy.suppression import UnprovenError, suppress
+
     _check(cells, measure, tables, minimum)
     width = minimum - 1 if insider_width is None else insider_width
     if not min(1, minimum - 1) <= width <= minimum - 1:

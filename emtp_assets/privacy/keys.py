@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from emtp_assets.settings import Settings
+from emtp_assets.storage.storage_key import StorageKeyError, refuse_open_to_others
 
 FORM = "v1"
 """Of what a pseudonym is made (`pseudonyms`). Another form gives other pseudonyms with the same key."""
@@ -34,7 +35,7 @@ def pseudonym_key(settings: Settings) -> SecretStr:
     0600). Two processes that ask at once get the same one.
 
     Raises:
-        PseudonymKeyError: production without a key, an unreadable file, or a key too weak to be one.
+        PseudonymKeyError: production without a key, a file that cannot be read or that others can, or a key too weak.
     """
     if settings.pseudonym_key is not None and settings.pseudonym_key.get_secret_value().strip():
         return accepted_key(settings.pseudonym_key)
@@ -69,7 +70,7 @@ def next_key(settings: Settings) -> SecretStr | None:
     """The key that is to replace the instance's, from the file that ``pseudonym_key_next_file`` names; None if none is.
 
     Raises:
-        PseudonymKeyError: the file cannot be read, or holds a key too weak to be one.
+        PseudonymKeyError: the file cannot be read, others can read it, or it holds a key too weak to be one.
     """
     file = settings.pseudonym_key_next_file
     return None if file is None else accepted_key(_read(file))
@@ -115,9 +116,10 @@ def derived(key: SecretStr, info: str) -> bytes:
 
 def _read(path: Path) -> SecretStr:
     try:
-        if path.stat().st_mode & 0o077:
-            log.warning("La clave de seudónimos %s la pueden leer otras cuentas; use chmod 600.", path)
+        refuse_open_to_others(path)
         return SecretStr(path.read_text(encoding="utf-8"))
+    except StorageKeyError as error:
+        raise PseudonymKeyError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no es texto UTF-8"
         raise PseudonymKeyError(f"No se puede leer la clave de seudónimos en {path}: {reason}") from None

@@ -130,7 +130,7 @@ def _sums(
     parts = [(np.repeat(np.arange(cells), fewest), incidence.indices.astype(np.int64))]
     chosen = np.zeros(cells, dtype=np.int64)
     for t, outer in enumerate(groups):
-        for u in np.flatnonzero(finer[:, t]):
+        for u in np.flatnonzero(finer[:, t]).tolist():
             inner = groups[u]
             pairs = np.unique(np.stack([cell_of[t][outer], cell_of[u][inner]]), axis=1)
             pairs = pairs[:, pairs[0] != pairs[1]]

@@ -24,6 +24,8 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import PART, Lake, Layer
 from emtp_assets.storage.provenance import Provenance, code_version
 from emtp_assets.storage.records import RecordFile, utc_text
+from emtp_assets.storage.restricted import encrypted_copy
+from emtp_assets.storage.storage_key import storage_key
 from emtp_assets.storage.swapping import made_beside, swap
 
 REBUILT = (Layer.CLEANED, Layer.REJECTED, Layer.AGGREGATED, Layer.ANONYMIZED)
@@ -166,27 +168,29 @@ class Workplace:
             (self.folder / Layer.RAW).symlink_to(self._settings.data_dir.resolve() / Layer.RAW)
             self._copy_ledger()
             noted.write_text(json.dumps(state), encoding="utf-8")
-        inside = {"data_dir": self.folder, "drop_dir": self.folder / "drop"}
+        # A demonstration's own storage key lies in its data folder, and raw is encrypted with it.
+        closed_with = {"storage_key": storage_key(self._settings)}
+        inside = {"data_dir": self.folder, "drop_dir": self.folder / "drop", **closed_with}
         under = {"pseudonym_key": self._key, "pseudonym_key_file": None, "pseudonym_key_next_file": None}
         return self._settings.model_copy(update=inside | under), again
 
     def keep(self, layer: Layer, table: str, year: int) -> None:
-        """Take a year over as it stands: one that holds no pseudonym and cannot be made again. It names no key then."""
-        import duckdb
+        """Take a year over as it stands: one that holds no pseudonym and cannot be made again. It names no key then.
 
-        from emtp_assets.storage.duck import literal
-
+        Raises:
+            SealError: what was rejected was encrypted with another key, or is damaged.
+            OSError: the disk refused.
+        """
         source = Lake(self._settings.data_dir).part(layer, table, year)
         target = Lake(self.folder).part(layer, table, year)
         target.parent.mkdir(parents=True, exist_ok=True)
-        of = Provenance.of(source)
+        of = Provenance.of(source, self._settings)
         anonymous = Provenance(of.deliveries, of.origin, of.code_version)
         draft = target.with_name(".kept")
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute(
-                f"copy (select * from read_parquet({literal(source)}, hive_partitioning = false)) to {literal(draft)} "
-                f"(format parquet, compression zstd, {anonymous.copy_option})"
-            )
+        if layer is Layer.REJECTED:
+            encrypted_copy(source, draft, self._settings, footer=anonymous.footer)
+        else:
+            _copied(source, draft, anonymous)
         draft.replace(target)
 
     def put_in_place(self) -> None:
@@ -230,6 +234,18 @@ class Workplace:
         if source.is_file():
             with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(self.folder / _LEDGER)) as written:
                 read.backup(written)
+
+
+def _copied(source: Path, target: Path, provenance: Provenance) -> None:
+    import duckdb
+
+    from emtp_assets.storage.duck import literal
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(
+            f"copy (select * from read_parquet({literal(source)}, hive_partitioning = false)) to {literal(target)} "
+            f"(format parquet, compression zstd, {provenance.copy_option})"
+        )
 
 
 def changed_figures(former: Path, new: Path) -> int:

@@ -8,7 +8,7 @@ older instance left in the clear is still read; `emtp seal` encrypts it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,26 @@ def relation(paths: Path | Sequence[Path], *, hive: bool = True) -> str:
     return each[0] if len(each) == 1 else "(" + " UNION ALL BY NAME ".join(f"FROM {one}" for one in each) + ")"
 
 
-def encrypted_copy(source: Path, target: Path, settings: Settings, purpose: Purpose = Purpose.RAW) -> None:
-    """A Parquet file in the clear as an encrypted one, footer included, in constant memory.
+def encrypted_copy(
+    source: Path,
+    target: Path,
+    settings: Settings,
+    purpose: Purpose = Purpose.RAW,
+    footer: Mapping[str, str] | None = None,
+) -> None:
+    """A Parquet file, in the clear or not, as an encrypted one, in constant memory. ``footer``: instead of its own.
 
     Raises:
+        SealError: it is encrypted, and this is not the key, or it is damaged.
         OSError, pyarrow.ArrowException: it cannot be read, or the disk refused.
     """
-    with pq.ParquetFile(source) as file, writer(target, file.schema_arrow, settings, purpose) as encrypted:
+    with opened(source, settings, purpose) as file:
+        schema = file.schema_arrow if footer is None else file.schema_arrow.with_metadata(dict(footer))
+        _copied(file, writer(target, schema, settings, purpose))
+
+
+def _copied(file: pq.ParquetFile, target: pq.ParquetWriter) -> None:
+    with target as encrypted:
         for batch in file.iter_batches(_ROWS_A_GROUP, use_threads=False):
             encrypted.write_batch(batch)
 
@@ -199,6 +212,19 @@ def told(error: BaseException, paths: Sequence[Path], settings: Settings) -> Sea
         except (OSError, pa.ArrowException):
             continue
     return None
+
+
+@contextmanager
+def naming_damage(paths: Sequence[Path], settings: Settings) -> Iterator[None]:
+    """Inside the block, DuckDB's errors on damaged encrypted files become `told`'s.
+
+    Raises:
+        SealError: one of the files was encrypted with another key, or is damaged; it is named.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise told(error, paths, settings) or error from None
 
 
 def _unreadable(path: Path) -> SealError:

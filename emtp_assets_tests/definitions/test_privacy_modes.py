@@ -141,7 +141,7 @@ class TestPublication:
         with pytest.raises(PublicationError, match="es de uso interno: no se publica ni se libera nada"):
             publish(settings, Lake(settings.data_dir), now=NOW, run_id="r")
         with pytest.raises(PublicationError, match="modo de privacidad C"):
-            pending(settings, Lake(settings.data_dir), now=NOW)
+            pending(settings, Lake(settings.data_dir), describe=lambda sha: None, now=NOW)
         assert not (settings.data_dir / "processed").exists()
 
     def test_no_weekly_run_ends_with_a_publication_that_would_only_refuse(self, mode: str, tmp_path: Path) -> None:

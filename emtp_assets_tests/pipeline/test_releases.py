@@ -15,12 +15,13 @@ from emtp_assets.assets.released import AUDITED
 from emtp_assets.automation.jobs import EVERYTHING, preparation, releasing
 from emtp_assets.cli import app
 from emtp_assets.doctor import examine
-from emtp_assets.intake import Archive, Ledger
+from emtp_assets.intake import Ledger
 from emtp_assets.keys import CANDIDATE, PREPARE_RELEASE, RELEASE, RELEASES
 from emtp_assets.privacy.plans.public import public_plan
 from emtp_assets.releases.manifest import Release
 from emtp_assets.releases.shelf import Shelf
 from emtp_assets.settings import Settings
+from emtp_assets_tests.opened import archived_bytes
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 from emtp_assets_tests.pipeline.test_corrections import emtp_lines
 from emtp_assets_tests.pipeline.test_drop_folder import drop
@@ -59,11 +60,10 @@ class Story:
 
     def a_correction_comes(self, folder: Path, year: int, without: int) -> None:
         """The enrolment of a year is delivered again, without some of its students, and everything runs."""
-        data = self.instance.settings.data_dir
-        delivery = Ledger(data).latest("matricula", year)
+        settings = self.instance.settings
+        delivery = Ledger(settings.data_dir).latest("matricula", year)
         assert delivery is not None
-        with Archive(data).path(delivery.sha256).open("rb") as handle:
-            lines = handle.readlines()
+        lines = archived_bytes(delivery.sha256, settings).splitlines(keepends=True)
         counted = emtp_lines(lines)
         left_out = set(counted[:: len(counted) // without][:without])
         file = folder / "corregida.csv"

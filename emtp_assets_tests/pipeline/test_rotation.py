@@ -27,6 +27,7 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import literal
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.provenance import Provenance
+from emtp_assets_tests.opened import rows
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 from emtp_assets_tests.pipeline.test_killed import emtp, kill_when
 
@@ -71,11 +72,11 @@ def rotated(
 
 
 def content(lake: Lake, layer: Layer) -> dict[tuple[str, int], list[tuple[object, ...]]]:
-    with duckdb.connect() as connection:
-        return {
-            (table, year): connection.sql(f"select * from read_parquet({literal(path)}) order by all").fetchall()
-            for table, year, path in parts_of(lake, layer)
-        }
+    closed_with = instance_at(lake.data_dir, dg.DagsterInstance.ephemeral()).settings
+    return {
+        (table, year): rows("select * from part order by all", closed_with, part=path)
+        for table, year, path in parts_of(lake, layer)
+    }
 
 
 def bytes_of(settings: Settings) -> dict[str, bytes]:
@@ -264,6 +265,7 @@ def test_the_command_says_what_there_is_to_do_before_it_is_done(
 def test_an_empty_instance_has_nothing_to_change(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text(NEW)
+    file.chmod(0o600)
     assert (
         rotated(instance_at(tmp_path / "data", dg.DagsterInstance.ephemeral(), pseudonym_key_next_file=file).settings)
         is None

@@ -38,6 +38,7 @@ def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_setting_comes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text("another-" + GOOD)
+    file.chmod(0o600)
     settings = instance(tmp_path, pseudonym_key=GOOD, pseudonym_key_file=file)
     assert pseudonym_key(settings).get_secret_value() == GOOD
 
@@ -45,17 +46,21 @@ def test_the_setting_comes_before_the_file(tmp_path: Path) -> None:
 def test_the_file_is_read_without_its_line_end_and_an_empty_setting_is_none(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text(GOOD + "\n")
+    file.chmod(0o400)
     settings = instance(tmp_path, pseudonym_key="", pseudonym_key_file=file)
     assert pseudonym_key(settings).get_secret_value() == GOOD
 
 
-def test_a_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o700])
+def test_a_file_that_others_can_read_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "clave"
     file.write_text(GOOD)
-    file.chmod(0o644)
-    pseudonym_key(instance(tmp_path, pseudonym_key_file=file))
-    assert "chmod 600" in caplog.text
-    assert GOOD not in caplog.text
+    file.chmod(mode)
+    with pytest.raises(PseudonymKeyError, match="chmod 600") as error:
+        pseudonym_key(instance(tmp_path, pseudonym_key_file=file))
+    assert GOOD not in str(error.value)
+    with pytest.raises(PseudonymKeyError, match="chmod 600"):
+        next_key(instance(tmp_path, pseudonym_key_next_file=file))
 
 
 def test_a_file_that_is_not_there_is_named_in_the_error(tmp_path: Path) -> None:
@@ -123,6 +128,7 @@ def test_the_same_key_is_known_under_the_id_that_it_had_before_pseudonyms_had_a_
 def test_the_next_key_is_read_from_its_file_and_none_is_needed(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text(GOOD + "\n")
+    file.chmod(0o600)
     assert next_key(instance(tmp_path)) is None
     assert next_key(instance(tmp_path, pseudonym_key_next_file=file)) == SecretStr(GOOD)
     with pytest.raises(PseudonymKeyError, match="no_existe"):
