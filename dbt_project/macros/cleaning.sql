@@ -52,7 +52,7 @@
   {%- for column in columns -%}
     {%- if not found(column, 'official') -%} {%- do looked_up.append(column) -%} {%- endif -%}
     {#- A number or an identifier of the official form is always read; eight digits may be no day of the calendar. -#}
-    {%- if is_typed(column) and (column.type == 'date' or not found(column, 'official')) -%} {%- do readable.append(column) -%} {%- endif -%}
+    {%- if (is_typed(column) or column.words) and (column.type == 'date' or not found(column, 'official')) -%} {%- do readable.append(column) -%} {%- endif -%}
   {%- endfor -%}
   with as_text as (
     select academic_year, _delivery, _row

@@ -195,9 +195,13 @@
   {%- elif column.type == 'date' -%} {{ calendar_date(text, column) }}
   {%- elif column.type == 'year_month' -%} {{ typed_year_month(text, column) }}
   {%- elif column.identifier -%} {{ typed_identifier(text, column) }}
+  {%- elif column.words -%} case when not regexp_full_match({{ text }}, '{{ persons_number() }}') then {{ text }} end
   {%- else -%} {{ text }}
   {%- endif -%}
 {%- endmacro %}
+
+{# What a RUN, an MRUN or an IPE looks like, alone in a cell: where there ought to be words, it slid there. #}
+{% macro persons_number() -%} [0-9]{1,3}(?:[.]?[0-9]{3}){2}(?:-[0-9Kk]|[Kk])? {%- endmacro %}
 
 
 {# The same where every value of the column is of the official form: the one that is asked of the columns of a year
@@ -217,7 +221,7 @@
     regexp_full_match({{ sent }}, '{{ '[1-9][0-9]{0,14}' if column.identifier == 'number' else '[0-9]{1,38}' }}| *')
     {%- if column.identifier == 'digits' %} and not {{ lost_digits(sent) }} {%- endif %}
   {%- elif column.type == 'string' -%}
-    regexp_full_match({{ sent }}, '{{ plain_text() }}') and not regexp_full_match({{ sent }}, ' *(?i:{{ nothing_form(column) }}) *')
+    regexp_full_match({{ sent }}, '{{ plain_text() }}') and not regexp_full_match({{ sent }}, ' *(?:(?i:{{ nothing_form(column) }}){{ '|' ~ persons_number() if column.words }}) *')
   {%- else -%}
     {%- set form -%}
       {%- if column.type == 'integer' -%} {{ number_form(column, 'plain') }}

@@ -47,7 +47,8 @@ class Column:
     ``full_access_only``: a query does not even ask for it unless the instance works in privacy mode C.
     ``sentinels``: the values that the official dictionary gives for "no information", written as the type is.
     ``identifier``: the form of an identifier or code that is text; None for any other text. ``provisional``: the
-    official column that has the provisional identifier of a person of whom this one says nothing yet.
+    official column that has the provisional identifier of a person of whom this one says nothing yet. ``numbers``: a text
+    may be nothing but a number as long as a person's, which elsewhere is taken for one and not read.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Column:
     sentinels: tuple[str, ...]
     identifier: IdentifierForm | None
     provisional: str | None = None
+    numbers: bool = False
 
     def in_year(self, year: int) -> bool:
         """Whether the official record schema lists the column for that academic year."""
@@ -249,6 +251,7 @@ def _column(prop: SchemaProperty) -> Column:
         sentinels=sentinels,
         identifier=IdentifierForm(form) if form is not None else None,
         provisional=custom.get("provisional"),
+        numbers=bool(custom.get("numbers", False)),
     )
 
 

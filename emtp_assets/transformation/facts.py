@@ -31,6 +31,7 @@ def _sent(column: Column) -> dict[str, Any]:
         "coded": column.code_list is not None,
         "digits": _digits(column),
         "pattern": column.pattern,
+        "words": column.type is LogicalType.STRING and column.identifier is None and not column.numbers,
     }
 
 
