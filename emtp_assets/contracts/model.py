@@ -47,8 +47,8 @@ class Column:
     ``full_access_only``: a query does not even ask for it unless the instance works in privacy mode C.
     ``sentinels``: the values that the official dictionary gives for "no information", written as the type is.
     ``identifier``: the form of an identifier or code that is text; None for any other text. ``provisional``: the
-    official column that has the provisional identifier of a person of whom this one says nothing yet. ``numbers``: a text
-    may be nothing but a number as long as a person's, which elsewhere is taken for one and not read.
+    official column that has the provisional identifier of a person of whom this one says nothing yet. ``numbers``: its
+    texts may be numbers as long as a person's, which in other texts are taken for one and not read.
     """
 
     name: str

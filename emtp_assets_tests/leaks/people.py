@@ -111,6 +111,15 @@ def _shifted(row: Row) -> None:
         row[name] = value
 
 
+def _beside(row: Row) -> None:
+    """The person's number slid by one place, to either side."""
+    names = list(row)
+    if "MRUN" in names:
+        at = names.index("MRUN")
+        for name in (names[at - 1], names[at + 1]):
+            row[name] = row["MRUN"]
+
+
 # A person's number or name where a code, an amount or a school belongs.
 MISTAKES: tuple[Callable[[Row], None], ...] = (
     _put(_person, "COD_DEPE2"),
@@ -122,6 +131,19 @@ MISTAKES: tuple[Callable[[Row], None], ...] = (
     _put(lambda row: _dotted(_person(row)), "MRUN"),
     _put(_name, "RBD", "RBD_EGRESO"),
     _put(_person, "AGNO_ESCOLAR", "COD_ESPE", "ESPE_01", "COD_ENS_1", "COD_RAMA"),
+    _beside,
+    _put(
+        _person,
+        "TIPO_AULA",
+        "NOM_COM_RBD",
+        "NOM_RBD",
+        "LET_CUR",
+        "ENSE_COMPLETA",
+        "GLOSA_RUBRO",
+        "NOM_TITULO",
+        "REGION",
+    ),
+    _put(lambda row: _dotted(_person(row)), "NOM_DEPROV_RBD", "MARCA_EGRESO", "NOM_PLAN_EST", "ESTADO", "DIRECCION"),
     _put(_name, "ID_PROYECTO", "TIPO_PROYECTO", "GLOSA_RUBRO", "COD_ESPE"),
     _shifted,
 )
