@@ -17,6 +17,7 @@ import pytest
 from emtp_assets.contracts import Column, LogicalType, Treatment
 from emtp_assets.quality.validation import validate_years
 from emtp_assets.settings import Settings
+from emtp_assets.storage import restricted
 from emtp_assets.transformation import Input, run_models
 from emtp_assets_tests.conftest import isolated_settings
 from emtp_assets_tests.pollution.official import Official, Row, official
@@ -117,14 +118,14 @@ def cleaned(settings: Settings, tables: Sequence[pa.Table]) -> list[Year]:
         footers={},
         contracts=[FORM.contract],
     )
-    return [_year(settings.data_dir, dataset, year) for year in years]
+    return [_year(settings, dataset, year) for year in years]
 
 
-def _year(folder: Path, dataset: str, year: int) -> Year:
+def _year(settings: Settings, dataset: str, year: int) -> Year:
     stands, refused = (
-        folder / f"{m}_{dataset}" / f"academic_year={year}" / "part.parquet" for m in ("cleaned", "rejected")
+        settings.data_dir / f"{m}_{dataset}" / f"academic_year={year}" / "part.parquet" for m in ("cleaned", "rejected")
     )
-    by_row = [{row["_row"]: row for row in pq.read_table(path).to_pylist()} for path in (stands, refused)]
+    by_row = [{row["_row"]: row for row in restricted.read(path, settings).to_pylist()} for path in (stands, refused)]
     return Year(by_row[0], by_row[1], stands)
 
 
