@@ -109,7 +109,8 @@ def run_models(
     with using_key(pseudonym_key(settings), crosswalk), restricted.using(settings), _written_under_no_name(quoting):
         with _scratch(output / _SCRATCH, models, years, files=widest):
             try:
-                _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
+                command = ["run", "--select", *models, "--vars", json.dumps(variables)]
+                _invoke(settings, command, session_config(settings)["temp_directory"])
             except TransformationError as error:
                 raise restricted.told(error, read, settings) or error from None
         for path in quoting:
@@ -148,15 +149,18 @@ def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str,
         "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "seeds_dir": str(SEEDS),
     }
-    result = _invoke(settings, ["compile", "--target", "keyless", "--vars", json.dumps(variables)])
+    # No row is read, so the instance's folder, which may not even exist, is left alone.
+    with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as spill:
+        command = ["compile", "--target", "keyless", "--vars", json.dumps(variables)]
+        result = _invoke(settings, command, spill)
     return {run.node.name: run.node.compiled_code for run in result.results if run.node.compiled_code}
 
 
-def _invoke(settings: Settings, command: list[str]) -> Any:
+def _invoke(settings: Settings, command: list[str], spill: str) -> Any:
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ["EMTP_DUCKDB_MEMORY_LIMIT"] = settings.duckdb_memory_limit
     os.environ["EMTP_DUCKDB_THREADS"] = str(settings.duckdb_threads)
-    os.environ["EMTP_DUCKDB_SPILL"] = session_config(settings)["temp_directory"]
+    os.environ["EMTP_DUCKDB_SPILL"] = spill
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as target:

@@ -15,6 +15,7 @@ from emtp_assets.assets.cleaned import cleaned_asset
 from emtp_assets.contracts import contract_for
 from emtp_assets.partitions import academic_years
 from emtp_assets.settings import Settings
+from emtp_assets.storage import restricted
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.provenance import Origin, Provenance
 from emtp_assets_tests.conftest import isolated_settings
@@ -57,9 +58,9 @@ def first_person(settings: Settings, dataset: str, year: int) -> str:
     return {row["_row"]: row["id_estudiante"] for row in table.to_pylist()}[1]
 
 
-def values(path: Path) -> bytes:
-    """What a Parquet file holds, whose bytes are compressed."""
-    return str(pq.read_table(path).to_pylist()).encode() if path.suffix == ".parquet" else b""
+def values(path: Path, settings: Settings) -> bytes:
+    """What a Parquet file holds, whose bytes are compressed, and some encrypted."""
+    return str(restricted.read(path, settings).to_pylist()).encode() if path.suffix == ".parquet" else b""
 
 
 @pytest.mark.timeout(600)
@@ -86,7 +87,7 @@ def test_the_trajectory_is_kept_and_nobody_without_the_key_can_tell_whose(settin
     assert first_person(settings, "matricula", 2024) == first_person(settings, "matricula", 2025) == definitive
 
     outside_raw = [p for p in settings.data_dir.rglob("*") if p.is_file() and "raw" not in p.parts]
-    written = {path: path.read_bytes() + values(path) for path in outside_raw}
+    written = {path: path.read_bytes() + values(path, settings) for path in outside_raw}
     assert settings.data_dir / "crosswalk" / "ipe_run.sealed" in written
     # Neither who it was, nor that the two pseudonyms are one person.
     for secret in (PROVISIONAL, MASK, provisional):
