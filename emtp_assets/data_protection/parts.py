@@ -213,8 +213,8 @@ def measures(settings: Settings) -> str:
         ),
         (
             "Cifrado",
-            "En reposo: capa cruda, archivo histórico y líneas apartadas, con clave fuera de los datos. En tránsito: "
-            "TLS o SSH verificados",
+            "En reposo (AES-256-GCM): archivo histórico, capa cruda, archivos rechazados, líneas y filas apartadas, "
+            "con clave fuera de los datos (`EMTP_STORAGE_KEY_FILE`). En tránsito: TLS o SSH verificados",
         ),
         (
             "Acceso",
@@ -224,7 +224,8 @@ def measures(settings: Settings) -> str:
         (
             "Discreción",
             "Ni registros, ni avisos, ni controles, ni explicaciones de rechazo muestran un valor personal; una prueba "
-            "automática lo busca en todo lo legible",
+            "automática lo busca en todo lo legible. Un número con la forma de un RUN, MRUN o IPE en una columna de "
+            "texto no se lee, y ningún texto libre de un archivo sobre personas sale por vía alguna",
         ),
         (
             "Integridad y trazabilidad",

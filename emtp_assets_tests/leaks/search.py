@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -18,19 +19,25 @@ import pyarrow.parquet as pq
 from emtp_assets_tests.leaks.people import MARK
 
 _NUMBER = re.compile(r"(?<![\w.-])(?:\d{1,3}(?:[ .,]\d{3})+|\d+)(?:-?[\dkK])?(?!\w)")
+_BASE64 = re.compile(r";base64,([A-Za-z0-9+/]+=*)")
 _AROUND = 60
 
 
 def found_in(texts: Iterable[str], numbers: set[str]) -> Iterator[str]:
     """What of a person stands in some texts, with a little of what is around it."""
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text)
+        plain = unicodedata.normalize("NFKD", _BASE64.sub(_decoded, text))
         for match in re.finditer(MARK, plain, re.IGNORECASE):
             yield f"nombre: …{_context(plain, match.start())}…"
         for match in _NUMBER.finditer(plain):
             digits = re.sub(r"[ .,-]", "", match[0]).lstrip("0")
             if digits in numbers or digits[:-1] in numbers:
                 yield f"número: …{_context(plain, match.start())}…"
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """A picture in a page as the text that it is: its letters by chance spell anything."""
+    return base64.b64decode(found[1]).decode("utf-8", "replace")
 
 
 def _context(text: str, at: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import zipfile
@@ -35,6 +36,12 @@ NUMBERS = {"12345678"}
 )
 def test_a_person_is_found_in_each_spelling(text: str) -> None:
     assert list(found_in([text], NUMBERS))
+
+
+def test_a_picture_in_a_page_is_read() -> None:
+    for text, there in ((f"<text>{name_of(1)}</text>", True), ("<text>nadie</text>", False)):
+        inline = base64.b64encode(text.encode()).decode()
+        assert bool(list(found_in([f"![gráfico](data:image/svg+xml;base64,{inline})"], NUMBERS))) is there
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_release_that_shows_more_than_was_reviewed_is_stopped(
 ) -> None:
     document = yaml.safe_load(PUBLIC.read_text(encoding="utf-8"))
     cells = document["populations"]["matricula"]["cells"]
-    assert "coalesce(d.codigo, 0) as cod_dependencia" in cells
+    assert "max(coalesce(d.codigo, 0)) as cod_dependencia" in cells
     document["populations"]["matricula"]["cells"] = cells.replace("coalesce(d.codigo, 0)", expression)
     found = stopped(graph_with(compiled, public=read_public_plan(document)), Door.PUBLIC)
     assert ("dependencia_region", "cod_dependencia", official) in {(e.table, e.column, e.official) for e in found}

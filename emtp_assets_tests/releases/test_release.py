@@ -90,6 +90,17 @@ def test_a_year_that_is_public_is_repeated_byte_by_byte_whatever_became_of_it(
     assert later.manifest["repetidos"] == {"matricula": {released.release_id: [YEAR]}}
 
 
+def test_a_school_has_one_dependencia_though_some_of_its_rows_say_none(office: Office, country: pa.Table) -> None:
+    """Else the tables would contradict what everybody knows of schools, and no audit could be green."""
+    at = country.column_names.index("dependencia")
+    said = country.column("dependencia").to_pylist()
+    office.counts(country.set_column(at, "dependencia", [["Sin información", *said[1:]]]))
+    made = office.prepares()
+    assert made.waiting, made.report.summary()
+    table = rows(made.release.folder, "dependencia_region")
+    assert "Sin información" not in set(table.dependencia)
+
+
 def test_a_year_is_not_released_before_its_official_cut(office: Office, country: pa.Table) -> None:
     office.counts(country)
     office.counts(country, YEAR + 1)
