@@ -6,7 +6,7 @@ Both are read from the SQL that makes them. The weekly set is `build`'s.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.contracts.codes import code_list_path
@@ -92,8 +92,20 @@ def _released(plan: PublicPlan, population: Population, table: PublicTable, know
             return reader.read(layout.contributed_rows(table, plan.codes, _ANY_YEAR, "", plan.p_percent))
     assert population.cells is not None
     cells = reader.read(population.cells)
-    reader = Reader({**known, "cells": cells, "answer": _answer(population, table, cells)})
-    return reader.read(layout.counted_rows(population, table, plan.codes, _ANY_YEAR, "", _ANY_MINIMUM))
+    laid_out = {**known, "cells": cells, "answer": _answer(population, table, cells)}
+    if table.rate is not None:
+        laid_out["groups"] = Reader(laid_out).read(_groups(table.columns, table.rate.outcome, population.measure))
+    return Reader(laid_out).read(layout.counted_rows(population, table, plan.codes, _ANY_YEAR, "", _ANY_MINIMUM))
+
+
+def _groups(columns: Sequence[str], outcome: str, measure: str | None) -> str:
+    """What `releases.outcomes` makes of it: all of each group, both outcomes, and whether the rate is hidden."""
+    keys = "".join(f'"{name}", ' for name in columns)
+    counted = ", ".join(
+        f'sum(case when "{outcome}" = {value} then "{measure}" end) as {name}'
+        for name, value in (("has", 1), ("lacks", 0))
+    )
+    return f'select {keys}sum("{measure}") as n, {counted}, bool_or({SUPPRESSED}) as hidden from answer group by all'
 
 
 def _answer(population: Population, table: PublicTable, cells: Relation) -> Relation:

@@ -81,7 +81,7 @@ def _figure(name: str, kind: str, unit: str, description: str) -> list[Column]:
 def counted_rows(
     population: Population, table: PublicTable, codes: Mapping[str, Code], year: int, origin: str, minimum: int
 ) -> str:
-    """A table of persons as SQL over ``answer``, ``cells`` and the models behind its means."""
+    """A table of persons as SQL over ``answer``, ``cells``, the models behind its means and, for a rate, ``groups``."""
     assert population.measure is not None
     measure, outcome = quoted(population.measure), table.rate.outcome if table.rate else None
     joins, selected = [], [f"{year}::integer as {quoted(YEAR)}"]
@@ -97,7 +97,7 @@ def counted_rows(
             selected += _labelled(codes[name], joins, of="school", total="null")
     selected += [f"a.{measure} as {measure}", _note(population.measure, "a.suppressed")]
     if table.rate:
-        selected += _rate(table, population.measure, joins)
+        selected += _rate(table, joins)
     for mean in population.means_of(table):
         selected += _mean(mean, table, joins, minimum)
     selected.append(f"'{origin}' as {quoted(ORIGIN)}")
@@ -122,15 +122,12 @@ def _labelled(code: Code, joins: list[str], of: str = "a", total: str = f"'{TOTA
     return [value, f"case when {of}.{name} is null then {total} else {alias}.{label} end as {label}"]
 
 
-def _rate(table: PublicTable, measure: str, joins: list[str]) -> list[str]:
-    """The share who have the outcome: shown only where they, the others and all are; coded near all and none."""
+def _rate(table: PublicTable, joins: list[str]) -> list[str]:
+    """The share who have the outcome, where it is not hidden; coded near all and none."""
     assert table.rate is not None
-    outcome, m = quoted(table.rate.outcome), quoted(measure)
-    for alias, value in (("has", 1), ("lacks", 0)):
-        on = " and ".join(same(f"{alias}.{quoted(c)}", f"a.{quoted(c)}") for c in table.columns) or "true"
-        joins.append(f"left join answer as {alias} on {on} and {alias}.{outcome} = {value}")
-    hidden = "a.suppressed or coalesce(has.suppressed, false) or coalesce(lacks.suppressed, false)"
-    share = f"100.0 * coalesce(has.{m}, 0) / a.{m}"
+    on = " and ".join(same(f"g.{quoted(c)}", f"a.{quoted(c)}") for c in table.columns) or "true"
+    joins.append(f"left join groups as g on {on}")
+    share, hidden = "100.0 * g.has / g.n", "coalesce(g.hidden, true)"
     note = rate_note(share, hidden)
     name = quoted(table.rate.name)
     return [

@@ -16,7 +16,7 @@ from emtp_assets.privacy.plans.public import Population, Protection, PublicPlan,
 from emtp_assets.releases import former, layout
 from emtp_assets.releases.layout import note_of, quoted, same
 from emtp_assets.releases.manifest import YEAR, Release, ReleaseError
-from emtp_assets.releases.outcomes import outcomes_to_hide
+from emtp_assets.releases.outcomes import group_rates, outcomes_to_hide
 from emtp_assets.releases.remainders import rests_to_hide
 from emtp_assets.storage.duck import literal, parquet
 from emtp_assets.storage.lake import Lake, Layer
@@ -132,6 +132,8 @@ class Maker:
                     "no se incluye.",
                     {},
                 )
+            if outcome is not None:
+                group_rates(self.connection, crossings[table.name], outcome, measure, self.minimum)
             staged = f"staged_{table.name}"
             self.connection.execute(
                 f"create or replace temp table {quoted(staged)} as "
@@ -197,7 +199,8 @@ class Maker:
             yield rests_to_hide(self.connection, crossing, outcome, population.measure, before, self.minimum)
         if outcome is not None:
             self._exact(crossing, population.measure)
-            yield outcomes_to_hide(self.connection, crossing, outcome, population.measure, self.minimum)
+            group_rates(self.connection, crossing, outcome, population.measure, self.minimum)
+            yield outcomes_to_hide(self.connection, crossing, outcome, self.minimum)
 
     def _answer(self, rows: pa.Table) -> None:
         """The relation ``answer``: one protected crossing."""
