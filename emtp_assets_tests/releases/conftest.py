@@ -74,7 +74,7 @@ def one_more(register: pa.Table, condition: str, times: int = 1) -> pa.Table:
 
 @pytest.fixture(scope="session")
 def country() -> pa.Table:
-    return students(YEAR, scale=0.03, seed=20260301)
+    return students(YEAR, scale=0.015, seed=20260301)
 
 
 @pytest.fixture
