@@ -73,7 +73,10 @@ def _ours(file: Path, contract: Contract, into: Path) -> None:
         columns = ", ".join(
             f'TRY_CAST(nullif("{name}", \' \') AS {_type(contract, name)}) AS "{name}"' for name in delivery.columns
         )
-        _write(f"(SELECT {columns} FROM {relation(raw, hive=False)})", into / f"{year}.parquet", settings)
+        # Raw numbers its rows: the first of each student's is found by three columns, not by comparing whole rows.
+        rows = relation(raw, hive=False)
+        firsts = f"SELECT min(_row) FROM {rows} GROUP BY AGNO, MRUN"
+        _write(f"SELECT {columns} FROM {rows} WHERE _row IN ({firsts})", into / f"{year}.parquet", settings)
 
 
 def _type(contract: Contract, name: str) -> str:
@@ -92,17 +95,16 @@ def _plain(file: Path, contract: Contract, into: Path) -> None:
         f" columns={{{columns}}})"
     )
     year = file.name.partition("unica_")[2][:4]
-    _write(f"(SELECT * FROM {read} WHERE COD_ENSE IN ({codes}))", into / f"{year}.parquet")
+    rows = f"SELECT DISTINCT ON (AGNO, MRUN) * FROM {read} WHERE COD_ENSE IN ({codes})"
+    _write(rows, into / f"{year}.parquet")
 
 
-def _write(table: str, target: Path, settings: Settings | None = None) -> None:
+def _write(rows: str, target: Path, settings: Settings | None = None) -> None:
     with duckdb.connect() as connection:
         if settings is not None:
             add_key(connection, settings)
         connection.execute("SET threads = 2; SET memory_limit = '600MB'")
-        connection.execute(
-            f"COPY (SELECT DISTINCT ON (AGNO, MRUN) * FROM {table}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        )
+        connection.execute(f"COPY ({rows}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 
 
 def _cpu() -> float:

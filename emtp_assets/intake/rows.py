@@ -24,6 +24,8 @@ MOST_SET_ASIDE = 200_000
 MOST_BYTES_ASIDE = 1 << 27
 """They are held in memory until the whole text is read."""
 MOST_FOOTER_LINES = 20
+_LENGTHS_KEPT = 9
+"""Of the last field: so many show that it has no length of its own."""
 _OF_REMARKS = frozenset({"columnas", "sin_anio", "anio"})
 
 _UNENDED = "Es la última línea y no termina en fin de línea: no se sabe si su último valor está completo."
@@ -96,13 +98,15 @@ class Rows:
                         self._carried = b""
                         yield last, True
                     return
-                block = self._carried + read
-                cut = block.rfind(b"\n") + 1
-                if cut == 0 and len(block) > LONGEST_LINE:
-                    raise _endless()
-                self._carried = block[cut:]
-                if cut:
-                    yield block[:cut], False
+                cut = read.rfind(b"\n") + 1
+                if cut == 0:
+                    self._carried += read
+                    if len(self._carried) > LONGEST_LINE:
+                        raise _endless()
+                    continue
+                block = b"".join((self._carried, memoryview(read)[:cut]))
+                self._carried = read[cut:]
+                yield block, False
 
     def _over_header(self, block: bytes, number: int) -> tuple[int, int]:
         at = 0
@@ -120,7 +124,8 @@ class Rows:
         self.lines[DATA] += len(found.plain)
         if len(found.plain):
             self._last_row = int(found.plain.lines[-1])
-        self._note_lengths(self._plain_lines.last_lengths(found.plain))
+        if len(self._last_lengths) < _LENGTHS_KEPT:
+            self._last_lengths |= self._plain_lines.last_lengths(found.plain)
         odd: list[Row] = []
         for begin, end, place in found.others:
             self._sort(self._odd_lines.read([block[begin:end]], 0, number + place)[0], odd)
@@ -150,7 +155,8 @@ class Rows:
                 self._last_row = max(self._last_row, read.line)
                 self.lines[DATA] += 1
                 self.lines[CONTINUED] += read.lines - 1
-                self._note_lengths({self._octets(read.fields[-1])})
+                if len(self._last_lengths) < _LENGTHS_KEPT:
+                    self._last_lengths.add(self._octets(read.fields[-1]))
             case Skipped():
                 self.lines[read.kind] += 1
             case SetAside():
@@ -162,10 +168,6 @@ class Rows:
 
     def _octets(self, field: str) -> int:
         return len(field.encode(self.layout.codec, errors="replace"))
-
-    def _note_lengths(self, lengths: set[int]) -> None:
-        if len(self._last_lengths) < 9:
-            self._last_lengths |= lengths
 
     def _refuse_if_cut(self, line: bytes) -> None:
         """Of a last line without an end nobody knows whether it is whole, but by its last field.

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from emtp_assets.intake.form import DATA, HEADER, PREAMBLE
+from emtp_assets.intake.plain_lines import stretches
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope
 from emtp_assets.storage.lake import keep_private
@@ -71,8 +72,8 @@ def _parts(
     with text.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as octets:
         for at in range(0, len(begins), _ROWS_AT_ONCE):
             part = slice(at, at + _ROWS_AT_ONCE)
-            pairs = zip(begins[part].tolist(), ends[part].tolist(), strict=True)
-            yield b"".join([octets[begin:end] for begin, end in pairs]), lines[part]
+            together = zip(*stretches(begins[part], ends[part]), strict=True)
+            yield b"".join([octets[begin:end] for begin, end in together]), lines[part]
             octets.madvise(mmap.MADV_DONTNEED)  # else the whole text counts as memory of ours
 
 
