@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ from emtp_assets.storage.sealing import (
     SEALED,
     Sealer,
     SealError,
+    Unsealed,
     WrongKeyError,
     is_sealed,
     plain_size,
     unseal,
-    unseal_parts,
     unsealed,
 )
 from emtp_assets.storage.storage_key import Purpose, subkey
@@ -35,10 +35,11 @@ _ABANDONED_AFTER = 24 * 3600
 class Staged:
     """A private copy of a file on the archive's own disk, with the facts of exactly those bytes.
 
-    ``path``: in the clear, under no name; ``sealed``: the same bytes, as they will be kept.
+    ``sealed``: as it will be kept; ``content``: the same, to be read as what it holds. Of a file that a library is to
+    open by its name, `delivered` makes one in the clear.
     """
 
-    path: Path
+    content: Unsealed
     facts: Scan
     folder: Path
     sealed: Path
@@ -86,10 +87,9 @@ class Archive:
             keep_private(self.root)
             self._sweep(incoming)
             closed = own.path / "sellado"
-            with unnamed(own.path) as copy:
-                with closed.open("wb", buffering=0) as target, Sealer(target, key) as sealer:
-                    facts = scan(source, copy_to=copy, and_to=sealer.write)
-                yield Staged(copy, facts, own.path, closed)
+            with closed.open("wb", buffering=0) as target, Sealer(target, key) as sealer:
+                facts = scan(source, copy_to=sealer.write)
+            yield Staged(Unsealed.of(closed, key), facts, own.path, closed)
         finally:
             own.close()
 
@@ -132,28 +132,36 @@ class Archive:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def delivered(path: Path, settings: Settings, folder: Path, chunks: Iterable[int] | None = None) -> Iterator[Path]:
-    """A path to the bytes of an archived file in the clear, for as long as the body runs; on the disk of ``folder``.
+def content(path: Path, settings: Settings) -> Path:
+    """An archived file to be read as the bytes that were delivered, sealed or not.
 
-    ``chunks``: only these of them (`sealing.CHUNK` bytes each) have to be there, the others may be zeros.
+    Raises:
+        SealError: it is not what was sealed; or, while it is read, it was sealed with another key or was changed.
+        OSError: it cannot be read.
+    """
+    if is_sealed(path):
+        return Unsealed.of(path, subkey(settings, Purpose.ARCHIVE))
+    if path.suffix == SEALED:
+        raise SealError(f"{path.name} está dañado o cortado en su comienzo: no se puede abrir.")
+    return path
+
+
+@contextmanager
+def delivered(path: Path, settings: Settings, folder: Path) -> Iterator[Path]:
+    """The bytes of an archived file in the clear, for libraries that open files by their names; for as long as the body
+    runs, under no name on the disk of ``folder``.
 
     Raises:
         SealError: they were sealed with another key, or are not what was sealed.
         OSError: the disk refused.
     """
-    if not is_sealed(path):
-        if path.suffix == SEALED:
-            raise SealError(f"{path.name} está dañado o cortado en su comienzo: no se puede abrir.")
-        yield path
+    held = content(path, settings)
+    if not isinstance(held, Unsealed):
+        yield held
         return
     with unnamed(folder) as clear:
         with clear.open("wb", buffering=0) as target:
-            key = subkey(settings, Purpose.ARCHIVE)
-            if chunks is None:
-                unseal(path, key, target)
-            else:
-                unseal_parts(path, key, chunks, target)
+            unseal(path, subkey(settings, Purpose.ARCHIVE), target)
         yield clear
 
 

@@ -6,7 +6,7 @@ answer is Parquet already and has its own module, `answer`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from emtp_assets.contracts import Contract
 from emtp_assets.intake.answer import damaged, extract_answer
-from emtp_assets.intake.archive import delivered
+from emtp_assets.intake.archive import content, delivered
 from emtp_assets.intake.encoding import Encoding, readable
 from emtp_assets.intake.form import QUARANTINED
 from emtp_assets.intake.layout import Layout
@@ -32,7 +32,7 @@ from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 from emtp_assets.storage.provenance import Origin, Provenance, code_version
-from emtp_assets.storage.sealing import CHUNK, SealError, WrongKeyError
+from emtp_assets.storage.sealing import SealError, WrongKeyError
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def extract_raw_years(
     provenance = _provenance(delivery)
     with Lake(settings.data_dir).staging() as folder:
         if delivery.answers_a_query:
-            with _in_the_clear(archive_path, delivery, settings, folder) as path:
+            with _as_received(delivery), delivered(archive_path, settings, folder) as path:
                 codes = scope_codes(contract)
                 written = extract_answer(settings, contract, delivery, path, targets, provenance, codes)
         else:
@@ -110,18 +110,15 @@ def _extract_text(
     writers = {y: YearWriter(settings, t, layout, delivery.sha256, provenance.footer) for y, t in targets.items()}
     selection = Selections(settings.data_dir).find(delivery.sha256, scope)
     try:
-        done = False
-        if selection is not None and not form.container and not encoding.copied:
-            # The text is the delivery itself: of a sealed one only the pieces with rows in scope are opened.
-            with _in_the_clear(archived, delivery, settings, folder, selection.chunks(CHUNK)) as text:
-                done = _read_selected(text, selection, writers)
-        if not done:
-            with (
-                _in_the_clear(archived, delivery, settings, folder) as path,
-                readable(opened(path, delivery, contract, folder), encoding, folder) as text,
-            ):
-                if selection is None or not _read_selected(text, selection, writers):
-                    _read_all(text, layout, scope, writers, delivery)
+        with _as_received(delivery), ExitStack() as stack:
+            path = (
+                stack.enter_context(delivered(archived, settings, folder))
+                if form.container
+                else content(archived, settings)
+            )
+            text = stack.enter_context(readable(opened(path, delivery, contract, folder), encoding, folder))
+            if selection is None or not _read_selected(text, selection, writers):
+                _read_all(text, layout, scope, writers, delivery)
         for writer in writers.values():
             writer.close()
     except pa.ArrowInvalid:
@@ -141,27 +138,23 @@ def _read_selected(text: Path, selection: Selection, writers: Mapping[int, YearW
 
 
 @contextmanager
-def _in_the_clear(
-    archived: Path, delivery: Delivery, settings: Settings, folder: Path, chunks: Iterable[int] | None = None
-) -> Iterator[Path]:
-    """The delivered bytes, under no name; ``chunks`` as in `archive.delivered`.
+def _as_received(delivery: Delivery) -> Iterator[None]:
+    """Inside the block, what says that archived bytes cannot be opened says it of the delivery.
 
     Raises:
         IntakeError: they are no longer the ones that were received, or this is not the key.
     """
-    with ExitStack() as stack:
-        try:
-            path = stack.enter_context(delivered(archived, settings, folder, chunks))
-        except WrongKeyError as error:
-            raise IntakeError(
-                "otra_clave",
-                str(error),
-                expected="La clave de almacenamiento con que se guardó la entrega.",
-                action="Revise EMTP_STORAGE_KEY_FILE y ejecute de nuevo; nada se borró ni se cambió.",
-            ) from None
-        except SealError:
-            raise damaged(delivery) from None
-        yield path
+    try:
+        yield
+    except WrongKeyError as error:
+        raise IntakeError(
+            "otra_clave",
+            str(error),
+            expected="La clave de almacenamiento con que se guardó la entrega.",
+            action="Revise EMTP_STORAGE_KEY_FILE y ejecute de nuevo; nada se borró ni se cambió.",
+        ) from None
+    except SealError:
+        raise damaged(delivery) from None
 
 
 def _read_all(text: Path, layout: Layout, scope: Scope, writers: Mapping[int, YearWriter], delivery: Delivery) -> None:

@@ -6,7 +6,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from os import stat_result
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
 from emtp_assets.intake.answer import inspect_answer, read_answer_header
-from emtp_assets.intake.archive import Archive, Staged
+from emtp_assets.intake.archive import Archive, Staged, delivered
+from emtp_assets.intake.containers import may_be_container
 from emtp_assets.intake.dialect import layout_of
 from emtp_assets.intake.encoding import readable, recognise_encoding
 from emtp_assets.intake.form import PARQUET, Form
@@ -210,8 +211,9 @@ def examine_answer(
     Raises:
         IntakeError: it cannot be taken, and why.
     """
-    header = read_answer_header(staged.path, contract)
-    found = inspect_answer(settings, staged.path, header, last_year=academic_year_of(now) + 1)
+    with delivered(staged.sealed, settings, staged.folder) as answer:
+        header = read_answer_header(answer, contract)
+        found = inspect_answer(settings, answer, header, last_year=academic_year_of(now) + 1)
     missing = refuse_unless_complete(header, found.years)
     delivery = Delivery(
         sha256=staged.facts.sha256,
@@ -248,10 +250,14 @@ def examine(
         IntakeError: it cannot be taken, and why.
     """
     contracts = all_contracts() if contracts is None else contracts
-    content, facts = first_opened(staged.path, staged.facts, contracts, staged.folder)
-    refuse_what_is_no_table(facts.head)
-    encoding = recognise_encoding(content.path)
-    with readable(content.path, encoding, staged.folder) as text:
+    with ExitStack() as stack:
+        path: Path = staged.content
+        if may_be_container(staged.facts.head):
+            path = stack.enter_context(delivered(staged.sealed, settings, staged.folder))
+        content, facts = first_opened(path, staged.facts, contracts, staged.folder)
+        refuse_what_is_no_table(facts.head)
+        encoding = recognise_encoding(content.path)
+        text = stack.enter_context(readable(content.path, encoding, staged.folder))
         layout = layout_of(
             _head(text),
             encoding.codec,

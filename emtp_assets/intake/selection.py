@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +47,6 @@ class Selection:
         chosen = self.years == year
         return _parts(text, self.begins[chosen], self.ends[chosen], self.lines[chosen])
 
-    def chunks(self, size: int) -> set[int]:
-        """Which pieces of a text hold its rows, when it is cut into pieces of ``size`` bytes."""
-        first, last = self.begins // size, (self.ends - 1) // size
-        found = set(np.unique(np.concatenate([first, last])).tolist())
-        for at in np.flatnonzero(last - first > 1).tolist():
-            found.update(range(int(first[at]), int(last[at])))
-        return found
-
     def holds(self, text: Path) -> bool:
         """Whether the text still has those rows at those places."""
         if not len(self.begins) or text.stat().st_size < int(self.ends[-1]):
@@ -69,12 +60,14 @@ class Selection:
 def _parts(
     text: Path, begins: NDArray[np.int64], ends: NDArray[np.int64], lines: NDArray[np.int64]
 ) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
-    with text.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+    with text.open("rb", buffering=0) as handle:
         for at in range(0, len(begins), _ROWS_AT_ONCE):
             part = slice(at, at + _ROWS_AT_ONCE)
-            together = zip(*stretches(begins[part], ends[part]), strict=True)
-            yield b"".join([octets[begin:end] for begin, end in together]), lines[part]
-            octets.madvise(mmap.MADV_DONTNEED)  # else the whole text counts as memory of ours
+            octets = []
+            for begin, end in zip(*stretches(begins[part], ends[part]), strict=True):
+                handle.seek(begin)
+                octets.append(handle.read(end - begin))
+            yield b"".join(octets), lines[part]
 
 
 class Selecting:

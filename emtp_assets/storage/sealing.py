@@ -13,15 +13,17 @@ count from zero. The 49 bytes of the header are authenticated with every chunk.
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from emtp_assets.storage.storage_key import derived, key_id
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SEALED = ".sellado"
@@ -114,14 +116,18 @@ class Sealer:
             OSError: the disk refused.
         """
         octets = memoryview(block).cast("B")
-        self._waiting += octets
-        at, whole = 0, memoryview(self._waiting)
-        # The last whole chunk waits too: it may be the last one of all.
-        while len(whole) - at > CHUNK:
-            self._seal(whole[at : at + CHUNK], last=False)
+        at = 0
+        # A whole chunk waits too: it may be the last one of all.
+        if self._waiting:
+            at = min(CHUNK - len(self._waiting), len(octets))
+            self._waiting += octets[:at]
+            if at < len(octets):
+                self._seal(self._waiting, last=False)
+                self._waiting.clear()
+        while len(octets) - at > CHUNK:
+            self._seal(octets[at : at + CHUNK], last=False)
             at += CHUNK
-        whole.release()
-        del self._waiting[:at]
+        self._waiting += octets[at:]
         return len(octets)
 
     def _seal(self, chunk: bytes | bytearray | memoryview, *, last: bool) -> None:
@@ -161,28 +167,112 @@ def unseal(path: Path, key: bytes, target: BinaryIO) -> int:
     return size
 
 
-def unseal_parts(path: Path, key: bytes, chunks: Iterable[int], target: BinaryIO) -> int:
-    """Write some chunks of what a sealed file holds, and its last one, each at its place; the size of all of it.
+class Unsealed(type(Path())):
+    """The path of a sealed file that, opened to be read, gives what the file holds, and says the size of that.
 
-    The last one shows that the file was not cut. What is between is nothing (a hole).
-
-    Raises:
-        SealError: as `unsealed`, of what was read.
-        OSError: a disk refused.
+    Chunk by chunk, in constant memory; nothing of it reaches a disk. For readers that call ``open`` and ``stat`` of a
+    path: a library that opens it by its name finds the sealed bytes.
     """
-    size = plain_size(path)
-    if size < 0:
-        raise SealError(f"{path.name} está cortado: no se puede abrir. {_AGAIN}")
-    last = _chunks(size) - 1
-    with path.open("rb", buffering=0) as file:
-        cipher, header = _opened(file, path, key)
-        target.truncate(size)
-        for number in sorted({*chunks, last}):
-            file.seek(HEADER + number * (CHUNK + _TAG))
-            block = _read(file, CHUNK + _TAG)
-            target.seek(number * CHUNK)
-            _write_all(target, _unsealed(cipher, _nonce(number, last=number == last), block, header, path))
-    return size
+
+    _key: bytes
+
+    @classmethod
+    def of(cls, path: Path, key: bytes) -> Unsealed:
+        """What a sealed file holds, as a path."""
+        made = cls(path)
+        made._key = key
+        return made
+
+    def open(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, mode: str = "rb", buffering: int = -1
+    ) -> BinaryIO:
+        """Raises:
+        SealError: as `unsealed`; while reading too, of a chunk that is not the one that was sealed.
+        OSError: it cannot be read.
+        """
+        if mode != "rb":
+            raise ValueError("a sealed file is opened to be read, as bytes")
+        reader = _Reader(Path(self), self._key)
+        return cast("BinaryIO", reader if buffering == 0 else io.BufferedReader(reader))
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """As of any file, with the size of what it holds."""
+        found = super().stat(follow_symlinks=follow_symlinks)
+        return os.stat_result((*found[:6], plain_size(Path(self)), *found[7:10]))
+
+
+class _Reader(io.RawIOBase):
+    """What a sealed file holds, as a raw file of Python's."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        from cryptography.exceptions import InvalidTag
+
+        self._size, self._invalid = plain_size(path), InvalidTag
+        if self._size < 0:
+            raise SealError(f"{path.name} está cortado: no se puede abrir. {_AGAIN}")
+        self._path, self._at, self._last = path, 0, _chunks(self._size) - 1
+        self._sealed, self._chunk, self._held = bytearray(CHUNK + _TAG), bytearray(CHUNK), -1
+        self._file = path.open("rb", buffering=0)
+        try:
+            self._cipher, self._header = _opened(self._file, path, key)
+            self._open(self._last)  # it shows that the file was not cut
+        except BaseException:
+            self._file.close()
+            raise
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        view = memoryview(buffer).cast("B")
+        size, done = max(0, min(len(view), self._size - self._at)), 0
+        while done < size:
+            number, skipped = divmod(self._at, CHUNK)
+            wanted = min(self._length(number) - skipped, size - done)
+            if wanted == CHUNK:
+                self._decrypt(number, view[done : done + CHUNK])
+            else:
+                self._open(number)
+                view[done : done + wanted] = memoryview(self._chunk)[skipped : skipped + wanted]
+            done, self._at = done + wanted, self._at + wanted
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def _length(self, number: int) -> int:
+        return self._size - number * CHUNK if number == self._last else CHUNK
+
+    def _open(self, number: int) -> None:
+        """Decrypt a chunk that is looked at in parts, once for those that follow each other."""
+        if number != self._held:
+            self._held = -1
+            self._decrypt(number, memoryview(self._chunk)[: self._length(number)])
+            self._held = number
+
+    def _decrypt(self, number: int, target: memoryview) -> None:
+        place = HEADER + number * (CHUNK + _TAG)
+        if self._file.tell() != place:
+            self._file.seek(place)
+        sealed = memoryview(self._sealed)[: self._length(number) + _TAG]
+        read = self._file.readinto(sealed) or 0
+        while read < len(sealed) and (more := self._file.readinto(sealed[read:])):
+            read += more
+        try:
+            self._cipher.decrypt_into(_nonce(number, last=number == self._last), sealed[:read], self._header, target)
+        except (self._invalid, ValueError):
+            raise _changed(self._path) from None
 
 
 def _opened(file: BinaryIO, path: Path, key: bytes) -> tuple[AESGCM, bytes]:
@@ -206,9 +296,13 @@ def _unsealed(cipher: AESGCM, nonce: bytes, block: bytes, header: bytes, path: P
     try:
         return cipher.decrypt(nonce, block, header)
     except (InvalidTag, ValueError):
-        raise SealError(
-            f"{path.name} no es el que se guardó: le cambió algún byte, o está cortado. Nada de él se usó. {_AGAIN}"
-        ) from None
+        raise _changed(path) from None
+
+
+def _changed(path: Path) -> SealError:
+    return SealError(
+        f"{path.name} no es el que se guardó: le cambió algún byte, o está cortado. Nada de él se usó. {_AGAIN}"
+    )
 
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:

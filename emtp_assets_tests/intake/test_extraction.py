@@ -118,17 +118,18 @@ def test_by_their_places_the_rows_of_a_sealed_delivery_are_the_same_though_not_a
     delivery = instance.accepted(csv_bytes(NAMES, rows))
     path = instance.archive.path(delivery.sha256)
     targets = [tmp_path / "por_lugares.parquet", tmp_path / "entero.parquet"]
-    opened: list[int] = []
-    whole = sealing.unseal_parts
-    monkeypatch.setattr(
-        "emtp_assets.intake.archive.unseal_parts",
-        lambda path, key, chunks, target: opened.append(len(chunks)) or whole(path, key, chunks, target),
-    )
+    # A byte of a piece without any row in scope: who opens it is told.
+    damaged = bytearray(path.read_bytes())
+    damaged[sealing.HEADER + 5 * (sealing.CHUNK + 16) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(damaged)
     counts = extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[0])
-    assert 0 < opened[0] < delivery.size_bytes // sealing.CHUNK // 2
     for kept in (instance.settings.data_dir / "selections").rglob("*.parquet"):
         kept.unlink()
+    with pytest.raises(IntakeError):
+        extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[1])
+    damaged[sealing.HEADER + 5 * (sealing.CHUNK + 16) // 2] ^= 1
+    path.write_bytes(damaged)
     assert extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[1]) == counts
-    assert len(opened) == 1
     assert read(targets[0], instance.settings) == read(targets[1], instance.settings)
     assert counts.in_scope == 6_000

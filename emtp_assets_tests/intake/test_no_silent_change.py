@@ -202,6 +202,11 @@ def every_line_counts(content: bytes, reading: Reading) -> bool:
     {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 3},
     [],
 )
+@example(
+    [("2024", "1", "\n", "\r0")],  # a return in the middle of the second of two lines that are one row
+    {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 0},
+    [],
+)
 def test_a_row_is_read_as_its_line_says_or_set_aside_and_every_line_is_accounted_for(
     rows: list[tuple[str, ...]], how: dict, blows: list[tuple[str, float, int]]
 ) -> None:

@@ -15,11 +15,11 @@ from emtp_assets.storage.sealing import (
     HEADER,
     Sealer,
     SealError,
+    Unsealed,
     is_sealed,
     plain_size,
     sealed_size,
     unseal,
-    unseal_parts,
     unsealed,
 )
 
@@ -110,29 +110,43 @@ def test_a_file_that_grew_is_refused(more: bytes, size: int) -> None:
 
 @quick
 @given(data=st.data(), size=SIZES)
-def test_some_chunks_alone_are_those_of_the_whole_and_show_that_it_was_not_cut(
-    data: st.DataObject, size: int, tmp_path: Path
-) -> None:
+def test_read_as_a_file_from_any_place_it_is_the_content(data: st.DataObject, size: int, tmp_path: Path) -> None:
     content, path = text_of(size), tmp_path / "entrega.csv.sellado"
     path.write_bytes(sealed(content))
-    count = max(1, -(-size // CHUNK))
-    wanted = data.draw(st.sets(st.integers(0, count - 1)))
-    with (tmp_path / "parte").open("wb") as target:
-        assert unseal_parts(path, KEY, wanted, target) == size
-    parts = (tmp_path / "parte").read_bytes()
-    assert len(parts) == size
-    for number in wanted | {count - 1}:
-        assert parts[number * CHUNK : (number + 1) * CHUNK] == content[number * CHUNK : (number + 1) * CHUNK]
-    wrong = bytearray(path.read_bytes())
-    if wanted:
-        wrong[HEADER + min(wanted) * (CHUNK + TAG)] ^= 1
-        path.write_bytes(wrong)
-        with (tmp_path / "parte").open("wb") as target, pytest.raises(SealError):
-            unseal_parts(path, KEY, wanted, target)
-    cut = sealed(content)[: data.draw(st.integers(0, len(path.read_bytes()) - 1))]
-    path.write_bytes(cut)
-    with (tmp_path / "parte").open("wb") as target, pytest.raises(SealError):
-        unseal_parts(path, KEY, wanted, target)
+    shown = Unsealed.of(path, KEY)
+    assert shown.stat().st_size == size
+    with shown.open(buffering=0) as raw, shown.open() as buffered:
+        for _ in range(6):
+            begin, length = data.draw(st.integers(0, size + 3)), data.draw(st.integers(0, 3 * CHUNK))
+            raw.seek(begin)
+            assert raw.read(length) == content[begin : begin + length]
+            assert raw.tell() == max(begin, min(begin + length, size))
+            buffered.seek(begin)
+            assert buffered.read(length) == content[begin : begin + length]
+        raw.seek(0)
+        assert raw.read() == content
+
+
+@quick
+@given(data=st.data(), size=SIZES)
+def test_read_as_a_file_a_change_is_refused_where_it_is_and_a_cut_at_once(
+    data: st.DataObject, size: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "entrega.csv.sellado"
+    whole = sealed(text_of(size))
+    wrong = bytearray(whole)
+    wrong[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(wrong)
+    with pytest.raises(SealError), Unsealed.of(path, KEY).open() as file:
+        file.read()
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(SealError):
+        Unsealed.of(path, KEY).open()
+    path.write_bytes(whole)
+    with pytest.raises(SealError, match="otra clave"):
+        Unsealed.of(path, OTHER).open()
+    with pytest.raises(ValueError, match="to be read"):
+        Unsealed.of(path, KEY).open("wb")
 
 
 def test_chunks_that_change_places_are_refused() -> None:
