@@ -14,7 +14,7 @@ import pytest
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.intake import Ledger
 from emtp_assets.keys import DROP_FOLDER
-from emtp_assets_tests.opened import archived_bytes
+from emtp_assets_tests.opened import archived_bytes, refused_bytes
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 
 pytestmark = pytest.mark.pipeline
@@ -209,8 +209,8 @@ def test_a_spoiled_file_is_explained_kept_and_changes_nothing(own_demo: Instance
     assert "matricula_2025.csv" in text
     assert "Qué hacer" in text
     assert word in text.lower()
-    (kept,) = (own_demo.settings.drop / "rejected").glob("*matricula_2025.csv")
-    assert kept.read_bytes() == sent
+    (kept,) = (own_demo.settings.drop / "rejected").glob("*matricula_2025.csv.sellado")
+    assert refused_bytes(kept, own_demo.settings) == sent
     assert own_demo.published_bytes() == before
 
 

@@ -104,7 +104,9 @@ def test_without_the_key_no_name_and_no_number_of_a_person_is_found_anywhere(ran
     instance, dagster = ran
     known, folder = _known(instance.settings), instance.settings.data_dir
     files = [path for root in (folder, dagster) for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert len(files) > 100
+    # In mode C nothing is published, so the layers before are all there is.
+    assert {path.relative_to(folder).parts[0] for path in files if path.is_relative_to(folder)} >= set(Layer)
+    assert len(files) > 60
     found = set()
     for path in files:
         for text in _texts(path):
