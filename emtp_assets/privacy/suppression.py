@@ -20,7 +20,7 @@ from emtp_assets.privacy.linked_cells import LinkedCells
 from emtp_assets.privacy.programs import Program
 from emtp_assets.privacy.proofs import Proofs
 
-PATIENCE = 4  # programs for one cell each before all cells are tried at once: such are cheap proofs
+PATIENCE = 8  # programs for one cell each before all cells are tried at once, which costs about as much
 FEW = 100  # cells left open are soon proven over the whole; more are first tried in middling parts, which hide more
 WORTHWHILE = 0.05  # of the open pairs of cell and insider must be settled for another try at all of them
 
@@ -117,7 +117,6 @@ def _prove_each(proofs: Proofs, program: Program, order: np.ndarray, tried: set[
 def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarray) -> None:
     """Let many cells move while the half of the insiders' cells stay, as long as that settles many pairs."""
     random = np.random.default_rng(len(order))
-    failures = 0
     while len(cells := _exposed_alone(proofs, order)) > 1:
         open_pairs = proofs.exposed_to(cells)
         concerned = np.flatnonzero(open_pairs.any(axis=0))
@@ -126,9 +125,7 @@ def _prove_all_before_insiders(proofs: Proofs, program: Program, order: np.ndarr
         before = int(open_pairs.sum())
         _prove_many(proofs, program, aims, proofs.insider_atoms[known])
         if int(proofs.exposed_to(cells).sum()) > (1 - WORTHWHILE) * before:
-            failures += 1
-            if failures == PATIENCE:
-                return
+            return  # a program each is cheaper by now
 
 
 def _exposed_alone(proofs: Proofs, cells: np.ndarray) -> np.ndarray:

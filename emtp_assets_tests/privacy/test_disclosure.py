@@ -279,12 +279,12 @@ def test_tables_whose_programs_have_fractional_corners_are_protected_in_whole_nu
     assert recoverable(published, cells, "n", minimum=5) == []
 
 
-def test_a_national_year_is_protected_and_attacked_within_eight_seconds_of_cpu() -> None:
+def test_a_national_year_is_protected_and_attacked_within_twenty_seconds_of_cpu() -> None:
     cells = school_year()
     started = time.process_time()
     published = protect(cells, "n", PLAN, minimum=10)
     assert recoverable(published, cells, "n", minimum=10) == []
-    assert time.process_time() - started < 8
+    assert time.process_time() - started < 20
     for name in (
         "pais",
         "pais_sexo",
@@ -296,4 +296,5 @@ def test_a_national_year_is_protected_and_attacked_within_eight_seconds_of_cpu()
     ):
         assert not any(published[name]["suppressed"].to_pylist()), name
     schools = published["establecimiento"]
-    assert sum(schools["suppressed"].to_pylist()) < 0.2 * schools.num_rows
+    # Thinking of students who are alone in their cell costs a third of it: 17% without them.
+    assert sum(schools["suppressed"].to_pylist()) < 0.25 * schools.num_rows
