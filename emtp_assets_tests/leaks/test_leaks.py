@@ -43,7 +43,7 @@ CLEANED = "cleaned"
 LIKE_A_PERSONS = {"titulacion.cod_plan_estudio"}
 MODES = {
     "A": {"privacy_mode": "A"},
-    "C": {"privacy_mode": "C", "access_purpose": "prueba de fugas", "access_responsible": "quien prueba"},
+    "C": {"privacy_mode": "C", "access_purpose": "prueba de fugas", "access_responsible": "quien ensaya"},
 }
 COMMANDS = (
     ("doctor",),

@@ -39,7 +39,7 @@ def test_a_year_in_full_access_is_logged_and_publishes_nothing(tmp_path: Path, m
 def _logged(instance: Instance) -> None:
     lines = AccessLog(instance.settings.data_dir).lines()
     assert [line.what for line in lines] == ["matricula/raw [2025]", "matricula/cleaned [2025]"]
-    assert {(line.mode, line.who, line.purpose) for line in lines} == {("C", "quien prueba", "pruebas")}
+    assert {(line.mode, line.who, line.purpose) for line in lines} == {("C", "quien ensaya", "pruebas")}
     (run,) = instance.dagster.get_runs()
     assert {line.run_id for line in lines} == {run.run_id}
     assert run.tags[PRIVACY_TAG] == "C"
