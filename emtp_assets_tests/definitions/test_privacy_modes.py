@@ -57,7 +57,7 @@ class TestSeen:
     def test_in_doctor(self, mode: str, tmp_path: Path) -> None:
         (found,) = [f for f in examine(settings_in(mode, tmp_path)) if f.what == "modo de privacidad"]
         assert found.found.startswith(f"{mode} · ")
-        assert ("quien prueba" in found.found) == (mode == "C")
+        assert ("quien ensaya" in found.found) == (mode == "C")
 
 
 class TestMicrodata:
