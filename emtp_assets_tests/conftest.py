@@ -75,7 +75,8 @@ def isolated_settings(**values: object) -> Settings:
     """Settings for a temporary instance that lets dropped files rest but briefly, and has a purpose in mode C; in
     production, with a key."""
     key = {"storage_key": STORAGE_KEY} if values.get("mode") == Mode.PRODUCTION else {}
-    full_access = {"access_purpose": "ensayos", "access_responsible": "quien ensaya"}
+    # No word of it is part of a secret that tests look for.
+    full_access = {"access_purpose": "ensayo", "access_responsible": "quien ensaya"}
     return Settings.model_validate({"drop_rest_seconds": 0.3, **full_access, **key, **values})
 
 

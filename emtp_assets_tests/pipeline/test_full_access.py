@@ -27,7 +27,7 @@ def test_a_year_in_full_access_is_logged_and_publishes_nothing(tmp_path: Path, m
         _logged(instance)
         _refused(instance)
     monkeypatch.setenv("EMTP_DATA_DIR", str(instance.settings.data_dir))
-    for name, value in {"MODE": "C", "PURPOSE": "ensayos", "RESPONSIBLE": "Ana"}.items():
+    for name, value in {"MODE": "C", "PURPOSE": "ensayo", "RESPONSIBLE": "Ana"}.items():
         monkeypatch.setenv(f"EMTP_{'PRIVACY' if name == 'MODE' else 'ACCESS'}_{name}", value)
     answer = CliRunner().invoke(app, ["access-log"])
     assert answer.exit_code == 0
@@ -39,7 +39,7 @@ def test_a_year_in_full_access_is_logged_and_publishes_nothing(tmp_path: Path, m
 def _logged(instance: Instance) -> None:
     lines = AccessLog(instance.settings.data_dir).lines()
     assert [line.what for line in lines] == ["matricula/raw [2025]", "matricula/cleaned [2025]"]
-    assert {(line.mode, line.who, line.purpose) for line in lines} == {("C", "quien ensaya", "ensayos")}
+    assert {(line.mode, line.who, line.purpose) for line in lines} == {("C", "quien ensaya", "ensayo")}
     (run,) = instance.dagster.get_runs()
     assert {line.run_id for line in lines} == {run.run_id}
     assert run.tags[PRIVACY_TAG] == "C"
