@@ -38,7 +38,7 @@ class Program:
         self._free = proofs.hidden[cells] | (np.arange(len(cells)) < len(cells) - len(crossing))
         self.proofs, self.atoms, self.cells = proofs, atoms, cells
         self.counts, self.values = linked.counts[atoms], linked.values[cells]
-        self._whole = sparse.csr_matrix(linked.incidence[cells][:, atoms]).astype(np.int64)
+        self._whole = sparse.csr_matrix(linked.incidence[cells][:, atoms], dtype=np.int64)
         here = np.concatenate([atoms, len(linked.counts) + cells])
         self._sums = sparse.csr_matrix(linked.sums[cells][:, here])
         self.weights = linked.weights[cells]
@@ -154,7 +154,7 @@ class Program:
 
     def _balance(self) -> sparse.csr_matrix:
         """Over changes of atoms and cells: zero where each cell changes as much as what it is made of."""
-        return sparse.csr_matrix(self._sums - sparse.eye(*self._sums.shape, k=len(self.atoms)))
+        return sparse.csr_matrix(self._sums - sparse.eye(*self._sums.get_shape(), k=len(self.atoms)))
 
     def _model(self) -> highspy.HighsLp:
         atoms, cells = len(self.atoms), len(self.cells)
@@ -182,7 +182,7 @@ class Program:
             first = len(self.atoms)
             columns = np.concatenate([first + now_free, first + len(self.cells) + now_free]).astype(np.int32)
             known = np.isin(self.cells[now_free], self.proofs.insiders)
-            self._solver.changeColsCost(len(columns), columns, np.tile(INSIDER_COST * known, 2))
+            self._solver.changeColsCost(len(columns), columns, np.tile(np.asarray(INSIDER_COST * known, dtype=np.float64), 2))
             self._costed[now_free] = False
 
     def _solve(self, solver: highspy.Highs) -> np.ndarray | None:
@@ -220,7 +220,7 @@ class Program:
         costs = np.array(self._solver.getLp().col_cost_, dtype=np.float64)[first:]
         moved, change = np.abs(found) > WHOLE, None
         for _ in range(OTHER_CORNERS):
-            shaken = (costs * self._random.uniform(0.67, 1.5, len(costs))).astype(np.float64)
+            shaken = np.asarray(costs * self._random.uniform(0.67, 1.5, len(costs)), dtype=np.float64)
             self._solver.changeColsCost(len(columns), columns, shaken)
             corner = self._solve(self._solver)
             if corner is None:
