@@ -1,15 +1,17 @@
 """What the public plan hides of a national enrolment, and what two attackers then find:
-``python -m benchmarks.disclosure [--population NAME…] [--insider-width N…] [--no-control]``.
+``python -m benchmarks.disclosure [--population NAME…] [--second N] [--republish N] [--no-control]``.
 
-Populations: four simulated countries, one grown to 400,000 students, and a sparse one of 155,000. Each is protected
-as the public plan says, written as a release and audited; then attacked again by somebody who also knows which base
-cells exist. The control is the same release with small counts blanked and nothing else.
+Populations: four simulated countries as they are (260,000 students), the same grown to 400,000, and a sparse one of
+155,000. Each is protected as the public plan says, written as a release and audited; attacked by somebody who also
+knows which base cells exist; and N of its primary cells are proven closed by CP-SAT (`second_proof`). The controls are
+the same release with small counts blanked and nothing else, and with one of N secondary cells shown again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from benchmarks.enrolment_cells import YEAR, national, resized, sparse
 from emtp_assets.audit import audit
@@ -39,7 +42,10 @@ POPULATIONS: dict[str, Callable[[], pa.Table]] = {
     "national, seed 11": lambda: national(11),
     "national, seed 12": lambda: national(12),
     "national, seed 13": lambda: national(13),
-    "400,000 students": lambda: resized(national(7), 400_000, 1),
+    "400,000 students, seed 7": lambda: resized(national(7), 400_000, 7),
+    "400,000 students, seed 11": lambda: resized(national(11), 400_000, 11),
+    "400,000 students, seed 12": lambda: resized(national(12), 400_000, 12),
+    "400,000 students, seed 13": lambda: resized(national(13), 400_000, 13),
     "sparse, 155,000": lambda: sparse(national(7), 155_000, 1),
 }
 
@@ -50,13 +56,15 @@ def main() -> int:
     parser.add_argument("--population", nargs="*", choices=POPULATIONS, default=list(POPULATIONS))
     parser.add_argument("--insider-width", nargs="*", type=int, default=[MINIMUM - 1], help="0: no insider")
     parser.add_argument("--no-control", action="store_true", help="leave out primary suppression alone")
+    parser.add_argument("--second", type=int, default=40, help="primary cells to prove by the second method")
+    parser.add_argument("--republish", type=int, default=0, help="secondary cells to show again, one at a time")
     given = parser.parse_args()
     began, results = datetime.now().astimezone(), []
     for name in given.population:
         cells = POPULATIONS[name]()
         cells = cells.rename_columns([RENAMED.get(column, column) for column in cells.column_names])
         for width in given.insider_width:
-            results.append({"population": name, **_measured(cells, width)})
+            results.append({"population": name, **_measured(cells, width, given.second, given.republish)})
             _say(_told(results[-1]))
         if not given.no_control:
             results.append({"population": name, **_control(cells)})
@@ -76,7 +84,7 @@ def plan() -> dict[str, Crossing]:
     }
 
 
-def _measured(cells: pa.Table, width: int) -> dict[str, Any]:
+def _measured(cells: pa.Table, width: int, second: int, republish: int) -> dict[str, Any]:
     """The cost of protecting a population, in what is hidden and in CPU, and what attackers find."""
     crossings = plan()
     exact = protect_crossings(cells, "n", list(crossings.values()), minimum=1, insiders=False)
@@ -97,6 +105,9 @@ def _measured(cells: pa.Table, width: int) -> dict[str, Any]:
     auditing = time.process_time() - started
     started = time.process_time()
     opened = recoverable(_by_level(published, crossings), cells, "n", minimum=MINIMUM)
+    armed = time.process_time() - started
+    proven = _proven(cells, released, crossings, second)
+    again = _republished(cells, released, exact, crossings, republish)
     return {
         "method": f"protected, insider width {width}" if width else "protected, no insider",
         "students": pc.sum(cells["n"]).as_py(),
@@ -104,7 +115,10 @@ def _measured(cells: pa.Table, width: int) -> dict[str, Any]:
         "tables": [_cost(crossings[name], exact[name], published[name]) for name in crossings],
         "protect CPU s": round(protecting, 1),
         "audit CPU s": round(auditing, 1),
-        "armed attack CPU s": round(time.process_time() - started, 1),
+        "armed attack CPU s": round(armed, 1),
+        "hidden by level": _hidden_by_level(published, crossings),
+        "second method": proven,
+        "shown again": again,
         "audit": summary,
         "opened by the armed attacker": len(opened),
         "as expected": verdict and not opened,
@@ -139,19 +153,78 @@ def _audited(
     alone: Mapping[str, pa.Table] | None,
 ) -> tuple[bool, str]:
     """Through files, as a release is; ``alone`` by table, the rows that count one."""
+    told = alone and {
+        name: rows.append_column("año", pa.array([YEAR] * rows.num_rows, pa.int64())) for name, rows in alone.items()
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        report = audit(_written(cells, tables, crossings, Path(scratch) / "release"), alone=told)
+    return report.passed, report.summary()
+
+
+def _written(cells: pa.Table, tables: Mapping[str, pa.Table], crossings: Mapping[str, Crossing], folder: Path) -> Path:
     paths: dict[str, Paths] = {name: crossing.paths for name, crossing in crossings.items()}
     # As a release does: what the school directory says of every school is in its rows.
     by_school = {name for name, crossing in crossings.items() if SCHOOL in crossing.columns}
     written = {name: _with_attribute(rows, cells) if name in by_school else rows for name, rows in tables.items()}
     extra = {name: {"atributos": [ATTRIBUTE]} for name in by_school}
-    told = alone and {
-        name: rows.append_column("año", pa.array([YEAR] * rows.num_rows, pa.int64())) for name, rows in alone.items()
-    }
+    return Published({YEAR: written}, minimum=MINIMUM, plan=paths, extra=extra).write(folder)
+
+
+def _proven(
+    cells: pa.Table, tables: Mapping[str, pa.Table], crossings: Mapping[str, Crossing], number: int
+) -> dict[str, Any]:
+    """The second method's verdict on some primary cells."""
+    if not number:
+        return {}
     with tempfile.TemporaryDirectory() as scratch:
-        release = Published({YEAR: written}, minimum=MINIMUM, plan=paths, extra=extra)
-        folder = release.write(Path(scratch) / "release")
-        report = audit(folder, alone=told)
-    return report.passed, report.summary()
+        folder, truth = _written(cells, tables, crossings, Path(scratch) / "release"), Path(scratch) / "truth.parquet"
+        pq.write_table(cells, truth)
+        command = [sys.executable, "-m", "benchmarks.second_proof", str(folder), str(truth), str(number)]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)  # noqa: S603 -- our own
+
+
+def _republished(
+    cells: pa.Table,
+    tables: Mapping[str, pa.Table],
+    exact: Mapping[str, pa.Table],
+    crossings: Mapping[str, Crossing],
+    number: int,
+) -> dict[str, Any]:
+    """How many of some secondary cells turn the audit red when one of them is shown again."""
+    if not number:
+        return {}
+    places = []
+    for name, rows in tables.items():
+        shield = np.asarray(rows["n"].is_null().to_numpy()) & (exact[name]["n"].to_numpy() >= MINIMUM)
+        places += [(name, int(place)) for place in np.flatnonzero(shield)]
+    chosen = np.random.default_rng(1).permutation(len(places))[:number]
+    red = 0
+    for name, place in (places[i] for i in chosen):
+        cell = exact[name].slice(place, 1).to_pylist()[0]
+        key = {c: v for c, v in cell.items() if v is not None and c in crossings[name].columns}
+        told = {other: _shown(rows, crossings[other], key, cell["n"]) for other, rows in tables.items()}
+        red += not _audited(cells, told, crossings, {})[0]
+    return {"secondary cells": len(places), "tried": len(chosen), "red": red}
+
+
+def _shown(rows: pa.Table, crossing: Crossing, key: Mapping[str, Any], value: int) -> pa.Table:
+    """The table with one cell's value in it, if it has that cell."""
+    if not set(key) <= set(crossing.columns):
+        return rows
+    at = np.ones(rows.num_rows, dtype=bool)
+    for column in crossing.columns:
+        same = (
+            pc.equal(rows[column], key[column]).fill_null(fill_value=False) if column in key else rows[column].is_null()
+        )
+        at &= np.asarray(same.to_numpy(), dtype=bool)
+    counts = pc.if_else(pa.array(at), pa.scalar(value, pa.int64()), rows["n"])
+    return rows.set_column(rows.column_names.index("n"), "n", counts)
+
+
+def _hidden_by_level(published: Mapping[str, pa.Table], crossings: Mapping[str, Crossing]) -> dict[str, list[int]]:
+    """By level: cells hidden, of how many."""
+    levels = _by_level(published, crossings)
+    return {name: [int(pc.sum(rows["suppressed"]).as_py() or 0), rows.num_rows] for name, rows in levels.items()}
 
 
 def _by_level(published: Mapping[str, pa.Table], crossings: Mapping[str, Crossing]) -> dict[str, pa.Table]:
@@ -189,6 +262,10 @@ def _told(result: Mapping[str, Any]) -> str:
     lines = [f"\n{result['population']} · {result['method']}: {times}", f"  {result['audit']}"]
     if "opened by the armed attacker" in result:
         lines.append(f"  opened by the armed attacker: {result['opened by the armed attacker']}")
+        touched = {name: f"{h} of {n}" for name, (h, n) in result["hidden by level"].items() if h}
+        whole = [name for name, (h, _) in result["hidden by level"].items() if not h]
+        lines += [f"  second method: {result['second method']}", f"  shown again: {result['shown again']}"]
+        lines += [f"  hidden by level: {touched}", f"  nothing hidden at: {', '.join(whole)}"]
     for t in result["tables"]:
         secondary, students = t["secondary"] / t["cells"], t["students hidden"] / t["students"]
         lines.append(

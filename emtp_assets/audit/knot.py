@@ -5,6 +5,8 @@ Here: programs and corners. Which knots there are is `system`'s; what a narrow r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import highspy
 import numpy as np
 from scipy import sparse
@@ -16,6 +18,7 @@ MENDING_NODES = 50
 SMALL = 2_000  # atoms up to which open cells are told exactly though their corners are fractions
 NEAR, FEW = 1, 12  # how many steps from a fraction a mending reaches, through sums of so few atoms
 PRIMAL = 4
+NOTHING = np.zeros(0, dtype=np.int64)
 
 
 class AttackError(RuntimeError):
@@ -26,14 +29,12 @@ class ImpossibleError(AttackError):
     """Nothing agrees with what is published; of a supposition: it cannot be true."""
 
 
-class Knot:
-    """Unknown atoms, shown sums of them (equations) and hidden sums of them (rows).
+@dataclass(frozen=True)
+class Unknowns:
+    """Atoms whose counts nobody published, and what is known of them.
 
-    Every corner of a program in whole numbers is a table that agrees with all that is published, so what all
-    hidden rows are there is kept, and speaks for all of them.
-
-    Args:
-        sums, right: the equations.
+    Attributes:
+        sums, right: the equations, (equations, atoms) 0/1 and what each comes to.
         hidden: (rows, atoms) 0/1.
         members: (rows, any atoms) 0/1, the atoms that are given outright included: what lies inside what.
         base: (rows,) what these add to each row.
@@ -41,33 +42,43 @@ class Knot:
         ceiling: more than any atom can be.
     """
 
-    def __init__(
-        self,
-        *,
-        sums: sparse.csr_matrix,
-        right: np.ndarray,
-        hidden: sparse.csr_matrix,
-        members: sparse.csr_matrix,
-        base: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        ceiling: float,
-    ) -> None:
-        self._sums, self._right = sparse.csr_matrix(sums), np.rint(right).astype(np.int64)
-        self._hidden, self._members, self._base = sparse.csr_matrix(hidden), sparse.csr_matrix(members), base
+    sums: sparse.csr_matrix
+    right: np.ndarray
+    hidden: sparse.csr_matrix
+    members: sparse.csr_matrix
+    base: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    ceiling: float
+
+
+class Knot:
+    """Unknown atoms, shown sums of them (equations) and hidden sums of them (rows).
+
+    Every corner of a program in whole numbers is a table that agrees with all that is published, so what all
+    hidden rows are there is kept, and speaks for all of them.
+
+    Attributes:
+        last: (atoms,) the table found last; none before the first.
+    """
+
+    def __init__(self, unknowns: Unknowns) -> None:
+        self._sums, self._right = sparse.csr_matrix(unknowns.sums), np.rint(unknowns.right).astype(np.int64)
+        self._hidden, self._members = sparse.csr_matrix(unknowns.hidden), sparse.csr_matrix(unknowns.members)
+        base, high = unknowns.base, unknowns.high
+        self._base = base
         self._matrix = sparse.csr_matrix(sparse.vstack([self._sums, self._hidden]))
-        self._floor = (low - base).astype(np.float64)
+        self._floor = (unknowns.low - base).astype(np.float64)
         unlimited = high == np.iinfo(np.int64).max
         self._roof = np.where(unlimited, highspy.kHighsInf, (high - np.where(unlimited, 0, base)).astype(np.float64))
-        self._ceiling = ceiling
+        self._ceiling, self._unknowns = unknowns.ceiling, unknowns
         self.size, self.rows = int(self._sums.get_shape()[1]), len(base)
         self._reached = np.zeros((64, self.rows), dtype=np.int32)
         self._corners = 0
+        self.last: np.ndarray | None = None
         self._random = np.random.default_rng(self.size)
         self._solver = _silent_solver()
         self._begin(self.reached)
-        # Programs here differ little from one to the next, and the last corner stays possible: 4 times as fast.
-        self._solver.setOptionValue("simplex_strategy", PRIMAL)
         self._solver.passModel(self._made())
 
     def _made(self) -> highspy.HighsLp:
@@ -92,9 +103,8 @@ class Knot:
         Raises:
             AttackError: nothing agrees with what is published, or a program could not be settled.
         """
-        everything = np.ones(self.rows, dtype=bool)
-        self._begin(self.reached)
-        self._widen(everything, width, reach)
+        self._recall(NOTHING, NOTHING, np.ones(self.rows, dtype=bool), width, reach)
+        self._widen(np.ones(self.rows, dtype=bool), width, reach)
         return self._low.copy(), self._high.copy()
 
     def inside(self, row: int) -> np.ndarray:
@@ -115,9 +125,8 @@ class Knot:
 
         Only what is ``among`` is looked for; the other rows are left as they were found.
         """
-        agrees = (self.reached[:, rows] == values).all(axis=1)
-        self._begin(self.reached[agrees])
-        if agrees.any() and not len(self._unsure(among, width, reach)):
+        self._recall(rows, values, among, width, reach)
+        if (self._high >= 0).all() and not len(self._unsure(among, width, reach)):
             return self._low.copy(), self._high.copy()
         fixed = (values - self._base[rows]).astype(np.float64)
         if (fixed < 0).any() or (fixed < self._floor[rows]).any() or (fixed > self._roof[rows]).any():
@@ -133,6 +142,10 @@ class Knot:
             return None
         finally:
             self._bind(rows, np.maximum(self._floor[rows], 0.0), self._roof[rows])
+
+    def _recall(self, rows: np.ndarray, values: np.ndarray, among: np.ndarray, width: int, reach: int) -> None:
+        """Begin with what is known already if some rows are so much; what is looked for may help to find it."""
+        self._begin(self.reached[(self.reached[:, rows] == values).all(axis=1)])
 
     def _bind(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         for row, least, most in zip(rows.tolist(), low.tolist(), high.tolist(), strict=True):
@@ -151,10 +164,20 @@ class Knot:
         return np.flatnonzero(among & ((self._high - self._low < width) | (self._high < reach)))
 
     def _widen(self, among: np.ndarray, width: int, reach: int) -> None:
-        for turn in range(ROUNDS):
+        if self._by_chance(among, width, reach, ROUNDS):
+            self._pin(self._unsure(among, width, reach))
+            return
+        self._pin_still(among, width, reach)
+        for row in self._unsure(among, width, reach):
+            if row in self._unsure(among, width, reach):
+                self._settle(int(row), among, width, reach)
+
+    def _by_chance(self, among: np.ndarray, width: int, reach: int, rounds: int) -> bool:
+        """Move all unsure rows at once. Whether those that are left cannot move at all."""
+        for turn in range(rounds):
             unsure = self._unsure(among, width, reach)
             if not len(unsure):
-                return
+                return False
             # All upwards and all downwards clears most; then by chance, so that no two stay bound to each other.
             weight = np.zeros(self.rows)
             weight[unsure] = self._random.normal(size=len(unsure)) if turn else 1.0
@@ -162,12 +185,8 @@ class Knot:
             self._corner(cost)
             self._corner(-cost)
             if turn and not self._moved(unsure).any():
-                self._pin(unsure)
-                return
-        self._pin_still(among, width, reach)
-        for row in self._unsure(among, width, reach):
-            if row in self._unsure(among, width, reach):
-                self._settle(int(row), among, width, reach)
+                return True
+        return False
 
     def _pin_still(self, among: np.ndarray, width: int, reach: int) -> None:
         """Pin at once the rows that no corner moved: where there is nothing to find, a program each is too dear."""
@@ -227,6 +246,8 @@ class Knot:
     def _run(self, solver: highspy.Highs) -> tuple[np.ndarray, float]:
         """The atoms at the corner, and what the program comes to there."""
         solver.run()
+        # Programs here differ little from one to the next, and the last corner stays possible: 4 times as fast.
+        self._solver.setOptionValue("simplex_strategy", PRIMAL)
         status = solver.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise ImpossibleError("Las tablas publicadas se contradicen: ningún conteo las cumple a la vez")
@@ -239,14 +260,21 @@ class Knot:
 
     def _keep(self, whole: np.ndarray) -> None:
         """A table that might be true: what it says of every hidden row."""
-        if (whole < 0).any() or (np.rint(self._sums @ whole).astype(np.int64) != self._right).any():
-            raise AttackError("El ataque encontró una tabla que no cumple lo publicado")
-        reached = self._base + np.rint(self._hidden @ whole).astype(np.int64)
+        reached = self._checked(whole)
         self._low, self._high = np.minimum(self._low, reached), np.maximum(self._high, reached)
+        self.last = whole
         if self._corners == len(self._reached):
             self._reached = np.concatenate([self._reached, np.zeros_like(self._reached)])
         self._reached[self._corners] = reached
         self._corners += 1
+
+    def _checked(self, whole: np.ndarray) -> np.ndarray:
+        reached = self._base + np.rint(self._hidden @ whole).astype(np.int64)
+        possible = (reached >= self._unknowns.low) & (reached <= self._unknowns.high)
+        sums = np.rint(self._sums @ whole).astype(np.int64)
+        if (whole < 0).any() or (sums != self._right).any() or not possible.all():
+            raise AttackError("El ataque encontró una tabla que no cumple lo publicado")
+        return reached
 
     def _mended(self, found: np.ndarray, off: np.ndarray, cost: np.ndarray) -> float | None:
         """A table in whole numbers near a corner that is none: only the atoms near a fraction may move.

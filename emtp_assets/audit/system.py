@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from emtp_assets.audit.knot import TOLERANCE, AttackError, Knot
+from emtp_assets.audit.knot import TOLERANCE, AttackError, Knot, Unknowns
+from emtp_assets.audit.parts import PartedKnot, parts_of
 
 LOW, HIGH = "low", "high"
 
@@ -136,7 +137,7 @@ class System:
         ceiling = 4.0 * max(int(self.low.max(initial=0)), self.minimum)
         for atoms, equations, rows in _knots(free, sums, hidden):
             published = self.hidden_rows[rows]
-            knot = Knot(
+            unknowns = Unknowns(
                 sums=sums[equations][:, atoms],
                 right=right[equations],
                 hidden=hidden[rows][:, atoms],
@@ -146,7 +147,8 @@ class System:
                 high=self.high[published],
                 ceiling=ceiling,
             )
-            yield HiddenKnot(knot, published)
+            label = parts_of(unknowns, self.row_of[:, atoms])
+            yield HiddenKnot(Knot(unknowns) if label is None else PartedKnot(unknowns, label), published)
 
     @cached_property
     def _incidence(self) -> sparse.csr_matrix:

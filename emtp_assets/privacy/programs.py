@@ -221,7 +221,7 @@ class Program:
         costs = np.array(self._solver.getLp().col_cost_, dtype=np.float64)[first:]
         moved, change = np.abs(found) > WHOLE, None
         for _ in range(OTHER_CORNERS):
-            shaken = (costs * self._random.uniform(0.67, 1.5, len(costs))).astype(np.float64)
+            shaken = np.asarray(costs * self._random.uniform(0.67, 1.5, len(costs)), dtype=np.float64)
             self._solver.changeColsCost(len(columns), columns, shaken)
             corner = self._solve(self._solver)
             if corner is None:

@@ -36,11 +36,13 @@ class Claims:
         for table in manifest["tablas"]:
             columns = [c for dimension in table["dimensiones"] for c in dimension["columnas"]]
             rows = pq.read_table(folder / table["parquet"]["archivo"])
-            rows = rows.filter(pc.equal(rows[table["anio"]], year)).select([*columns, table["medida"]])  # pyright: ignore
+            rows = rows.filter(pc.equal(rows[table["anio"]], year)).select(  # pyright: ignore
+                [*columns, *table.get("atributos", []), table["medida"]]
+            )
             finest = []
             for row in rows.to_pylist():
                 value = row.pop(table["medida"])
-                cell = frozenset((c, v) for c, v in row.items() if v is not None)
+                cell = frozenset((c, row[c]) for c in columns if row[c] is not None)
                 # Shown anywhere is shown.
                 self.counts[cell] = self.counts.get(cell) if value is None else value
                 if len(cell) == len(columns):

@@ -58,13 +58,16 @@ def test_hiding_small_counts_alone_is_red_for_every_one_of_them(tmp_path: Path, 
 def test_republishing_a_secondary_is_red_wherever_it_opens_anything(
     tmp_path: Path, cells: pa.Table, closed: Tables
 ) -> None:
-    """Tried for all secondaries of one table; the few that stay green leave every other cell open as before."""
+    """Tried for every third secondary of one table; the few that stay green leave every other cell open as before.
+
+    `benchmarks.disclosure` tries a hundred of a national year.
+    """
     name = "sexo_establecimiento"
     true = [row["n"] for row in exact(cells)[name].to_pylist()]
     rows = closed[name].to_pylist()
     secondaries = [
         row | {"n": n} for row, n in zip(rows, true, strict=True) if row["n"] is None and row["sexo"] and n >= 10
-    ]
+    ][::3]
     assert len(secondaries) > 5
     red = 0
     for number, cell in enumerate(secondaries):

@@ -42,7 +42,7 @@ def test_both_methods_find_the_same_cells_open_and_the_same_values_for_them(
     cells = country(schools=7, seed=seed)
     tables = protected(cells) if kind == "protected" else naive(cells)
     if kind == "half":
-        tables = _blanked(tables, seed)
+        tables = blanked(tables, seed)
     folder = Published({YEAR: tables}).write(tmp_path / "r")
     mine, other = first_method(folder, 10), ranges(folder, YEAR)
     assert set(mine) == set(other)
@@ -56,7 +56,7 @@ def test_both_methods_find_the_same_cells_open_and_the_same_values_for_them(
         assert all(safe(*interval, 10) for interval in other.values())
 
 
-def _blanked(tables: dict[str, pa.Table], seed: int) -> dict[str, pa.Table]:
+def blanked(tables: dict[str, pa.Table], seed: int) -> dict[str, pa.Table]:
     """A third of the figures more hidden, by chance, alike wherever they stand: neither open nor closed."""
     made = {}
     for name, table in tables.items():
@@ -70,7 +70,7 @@ def _blanked(tables: dict[str, pa.Table], seed: int) -> dict[str, pa.Table]:
     return made
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_both_methods_find_the_same_insiders(tmp_path: Path, seed: int) -> None:
     cells = country(schools=5, seed=seed + 20)
     folder = Published({YEAR: protected(cells, insiders=False)}).write(tmp_path / "r")
