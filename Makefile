@@ -45,8 +45,10 @@ test: .venv/installed-dev
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.lock
+# pycanon, which counts k-anonymity beside us, pins pandas 2 and works with ours: it comes without what it asks for.
+.venv/installed-dev: .venv/installed requirements-dev.lock pycanon.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r pycanon.lock
 	@touch $@
 
 lint: .venv/installed-dev

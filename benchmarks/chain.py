@@ -18,7 +18,7 @@ from emtp_assets.assets.published import describer
 from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.intake import Archive, Delivery, Ledger, extract_raw_years
 from emtp_assets.privacy.disclosure import ProtectedTable, protect
-from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
+from emtp_assets.privacy.keys import key_id, pseudonym_key
 from emtp_assets.privacy.plans import Plan, plan_for
 from emtp_assets.publication.publish import publish
 from emtp_assets.settings import Settings
@@ -71,15 +71,15 @@ class Chain:
         with self.lake.staging() as staging:
             for sha, wanted in by_delivery.items():
                 targets = {year: _part(staging, "raw", year) for year in wanted}
-                archived = Archive(self.settings.data_dir).path(sha)
+                archived = Archive(self.settings).path(sha)
                 extract_raw_years(self.settings, contract, found[sha], archived, targets)
                 for year, path in targets.items():
                     self.lake.promote(path, Layer.RAW, contract.dataset, year)
 
     def _clean(self, contract: Contract, years: list[int]) -> None:
         raw = {year: self.lake.part(Layer.RAW, contract.dataset, year) for year in years}
-        fingerprint = key_fingerprint(pseudonym_key(self.settings))
-        footers = {year: Provenance.of(path).with_key(fingerprint).footer for year, path in raw.items()}
+        fingerprint = key_id(pseudonym_key(self.settings))
+        footers = {year: Provenance.of(path, self.settings).with_key(fingerprint).footer for year, path in raw.items()}
         cleaned, rejected = models = (f"cleaned_{contract.dataset}", f"rejected_{contract.dataset}")
         with self.lake.staging() as staging:
             run_models(

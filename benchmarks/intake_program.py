@@ -23,6 +23,7 @@ import duckdb
 from emtp_assets.contracts import Contract, LogicalType, contract_for, read_codes
 from emtp_assets.intake import Archive, Delivery, Ledger, extract_raw_years, receive
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import add_key, relation
 
 _TYPES = {LogicalType.INTEGER: "BIGINT", LogicalType.NUMBER: "DOUBLE", LogicalType.YEAR_MONTH: "INTEGER"}
 
@@ -67,14 +68,15 @@ def _ours(file: Path, contract: Contract, into: Path) -> None:
     delivery = receive(dropped, settings, Ledger(settings.data_dir), source="carpeta", now=datetime.now(UTC))
     assert isinstance(delivery, Delivery), delivery
     targets = {year: into / f"raw-{year}.parquet" for year in delivery.years}
-    extract_raw_years(settings, contract, delivery, Archive(settings.data_dir).path(delivery.sha256), targets)
+    extract_raw_years(settings, contract, delivery, Archive(settings).path(delivery.sha256), targets)
     for year, raw in targets.items():
         columns = ", ".join(
             f'TRY_CAST(nullif("{name}", \' \') AS {_type(contract, name)}) AS "{name}"' for name in delivery.columns
         )
         # Raw numbers its rows: the first of each student's is found by three columns, not by comparing whole rows.
-        firsts = f"SELECT min(_row) FROM '{raw}' GROUP BY AGNO, MRUN"
-        _write(f"SELECT {columns} FROM '{raw}' WHERE _row IN ({firsts})", into / f"{year}.parquet")
+        rows = relation(raw, hive=False)
+        firsts = f"SELECT min(_row) FROM {rows} GROUP BY AGNO, MRUN"
+        _write(f"SELECT {columns} FROM {rows} WHERE _row IN ({firsts})", into / f"{year}.parquet", settings)
 
 
 def _type(contract: Contract, name: str) -> str:
@@ -97,8 +99,10 @@ def _plain(file: Path, contract: Contract, into: Path) -> None:
     _write(rows, into / f"{year}.parquet")
 
 
-def _write(rows: str, target: Path) -> None:
+def _write(rows: str, target: Path, settings: Settings | None = None) -> None:
     with duckdb.connect() as connection:
+        if settings is not None:
+            add_key(connection, settings)
         connection.execute("SET threads = 2; SET memory_limit = '600MB'")
         connection.execute(f"COPY ({rows}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 

@@ -96,7 +96,7 @@ def _watch(meter: Meter) -> None:
     accounts = ("row_accounting", "duplicates_share", "unreadable", "total_reconciled", "structure", "row_change")
     meter.watch(f"{CHECKS}: accounts", *(f"{quality}.accounting:{name}" for name in accounts))
     audit = (f"{assets}.anonymized:_no_identifier", f"{assets}.anonymized:_minimum_kept")
-    meter.watch(f"{CHECKS}: disclosure audit", f"{privacy}.attack:recoverable", *audit)
+    meter.watch(f"{CHECKS}: disclosure audit", "emtp_assets.audit.attack:recoverable", *audit)
     meter.watch(f"{CHECKS}: results", f"{quality}.outcome:to_check_results")
     meter.watch(f"{ORCHESTRATION}: lineage", f"{assets}.settling:lineage_metadata")
     meter.watch(f"{ORCHESTRATION}: storing events", (dg.DagsterInstance, "handle_new_event"))

@@ -99,7 +99,7 @@ def _into_the_raw_layer(answer: Fetched, settings: Settings, contract: Contract)
     outcome = receive(answer.path, settings, ledger, source="sqlserver", now=now, asked=asked)
     # Asked again, the same rows are the same delivery.
     delivery = outcome if isinstance(outcome, Delivery) else ledger.deliveries()[-1]
-    archived = Archive(settings.data_dir).path(delivery.sha256)
+    archived = Archive(settings).path(delivery.sha256)
     extract_raw_years(settings, contract, delivery, archived, {YEAR: settings.data_dir / "raw.parquet"})
 
 

@@ -17,12 +17,19 @@ from pydantic import BaseModel
 from emtp_assets.contracts import ContractError, all_contracts
 from emtp_assets.intake import Ledger
 from emtp_assets.intake.agreement import agreement
+from emtp_assets.intake.at_rest import in_the_clear, in_words, of_another_key, open_to_others
 from emtp_assets.intake.retention import setting_in_words
-from emtp_assets.privacy.keys import key_fingerprint, pseudonym_key
+from emtp_assets.privacy.access_log import verified
+from emtp_assets.privacy.keys import key_id, pseudonym_key
+from emtp_assets.privacy.rotation import keys_of
+from emtp_assets.releases.integrity import wrongs
+from emtp_assets.releases.shelf import Shelf
 from emtp_assets.settings import Settings
 from emtp_assets.settings.secrets import holds_secret
 from emtp_assets.sources import Journal
 from emtp_assets.sources.choosing import configured_systems, source_named
+from emtp_assets.storage.lake import Lake
+from emtp_assets.storage.storage_key import storage_key_fingerprint
 
 _GIGABYTE = 1_000_000_000
 _LEAST_FREE = 5 * _GIGABYTE
@@ -52,15 +59,21 @@ def examine(settings: Settings, *, every_byte: bool = False) -> list[Finding]:
             ("carpetas", _folders),
             ("espacio en disco", _space),
             ("clave de seudónimos", _key),
+            ("clave de los años", _keys_of_the_years),
+            ("clave de almacenamiento", _storage_key),
+            ("cifrado", _encryption),
+            ("carpetas cerradas", _closed_folders),
             ("archivos de secretos", _secret_files),
             ("registro de entregas", _ledger),
             ("registro y archivos", partial(_agreement, every_byte=every_byte)),
             ("conservación", _retention),
+            ("registro de accesos", _accesses),
             ("archivos por tomar", _drop),
             ("sistemas", _systems),
             ("historial de las fuentes", _history),
             ("avisos", _alarms),
             ("conjunto publicado", _published),
+            ("liberaciones", _releases),
         )
         for finding in _looked(what, look, settings)
     ]
@@ -82,6 +95,9 @@ def _looked(what: str, look: Callable[[Settings], Iterator[Finding]], settings: 
 
 def _mode(settings: Settings) -> Iterator[Finding]:
     yield Finding("modo", True, settings.mode.value, "")
+    mode = settings.privacy_mode
+    purpose = f"; {settings.access_purpose}, responde {settings.access_responsible}" if mode.full_access else ""
+    yield Finding("modo de privacidad", True, mode.in_words + purpose, "")
 
 
 def _contracts(_: Settings) -> Iterator[Finding]:
@@ -122,9 +138,67 @@ def _space(settings: Settings) -> Iterator[Finding]:
 def _key(settings: Settings) -> Iterator[Finding]:
     yield _attempt(
         "clave de seudónimos",
-        lambda: f"huella {key_fingerprint(pseudonym_key(settings))}",
+        lambda: f"huella {key_id(pseudonym_key(settings))}",
         (ValueError, RuntimeError, OSError),
         "Defina EMTP_PSEUDONYM_KEY_FILE con la ruta de un archivo que contenga la clave (32 caracteres o más).",
+    )
+
+
+def _keys_of_the_years(settings: Settings) -> Iterator[Finding]:
+    """Whether the cleaned years stand under the key of the settings: otherwise no run would touch them."""
+    found = keys_of(Lake(settings.data_dir))
+    if not found:
+        return
+    mine = key_id(pseudonym_key(settings))
+    others = {key or "ninguna": years for key, years in found.items() if key != mine}
+    told = "; ".join(f"{key}: {', '.join(years[:3])}{' …' if years[3:] else ''}" for key, years in others.items())
+    yield Finding(
+        "clave de los años",
+        not others,
+        f"{sum(map(len, found.values()))} años con la clave vigente" if not others else f"con otra huella: {told}",
+        "Si la clave se acaba de cambiar, ponga la nueva en EMTP_PSEUDONYM_KEY_FILE. Si no, restituya la anterior "
+        "o rehaga todos los años de una vez: «emtp rotate-key».",
+    )
+
+
+def _storage_key(settings: Settings) -> Iterator[Finding]:
+    yield _attempt(
+        "clave de almacenamiento",
+        lambda: f"huella {storage_key_fingerprint(settings)}",
+        (ValueError, OSError),
+        "Defina EMTP_STORAGE_KEY_FILE con la ruta de un archivo que contenga la clave y solo lea la cuenta del "
+        "servicio (chmod 600). Si ya había datos, tiene que ser la misma con que se guardaron.",
+    )
+
+
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """That nothing which may name persons lies in the clear, nor closed with a key that the instance has not."""
+    clear, strange = in_the_clear(settings), of_another_key(settings)
+    if clear:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(clear)} archivos en claro ({in_words([each.path for each in clear])})",
+            "Son de una versión anterior. Cífrelos con `emtp seal`.",
+        )
+    if strange:
+        yield Finding(
+            "cifrado",
+            False,
+            f"{len(strange)} archivos cifrados con otra clave ({in_words(strange)})",
+            "Devuelva a EMTP_STORAGE_KEY_FILE la clave con que se guardaron: sin ella no se pueden leer.",
+        )
+    if not clear and not strange:
+        yield Finding("cifrado", True, "nada en claro en la zona restringida", "")
+
+
+def _closed_folders(settings: Settings) -> Iterator[Finding]:
+    found = open_to_others(settings)
+    yield Finding(
+        "carpetas cerradas",
+        not found,
+        f"las ven otras cuentas de la máquina: {', '.join(map(str, found))}" if found else "solo para la cuenta",
+        f"chmod 700 {' '.join(map(str, found))}" if found else "",
     )
 
 
@@ -236,6 +310,16 @@ def _retention(settings: Settings) -> Iterator[Finding]:
     yield Finding("conservación", True, setting_in_words(settings), "")
 
 
+def _accesses(settings: Settings) -> Iterator[Finding]:
+    wrong = verified(settings.data_dir)
+    yield Finding(
+        "registro de accesos",
+        wrong is None,
+        wrong or "entero",
+        "Guárdelo como está, restaure aparte el último respaldo y avise a quien responde de los datos.",
+    )
+
+
 def _drop(settings: Settings) -> Iterator[Finding]:
     waiting = (
         [p.name for p in settings.drop.iterdir() if p.is_file() and not os.access(p, os.R_OK)]
@@ -260,6 +344,16 @@ def _published(settings: Settings) -> Iterator[Finding]:
         f"{current.resolve().name}" if present else "todavía nada" if whole else "el enlace no lleva a un conjunto",
         "Ejecute el trabajo «publicar» en la interfaz: rehace el conjunto con la capa anonimizada.",
     )
+
+
+def _releases(settings: Settings) -> Iterator[Finding]:
+    """Every byte of every public release against what was approved."""
+    found = wrongs(settings)
+    if not found:
+        number = len(Shelf(settings.data_dir).releases())
+        yield Finding("liberaciones", True, f"{number}, cada byte como se aprobó" if number else "ninguna todavía", "")
+    for wrong in found:
+        yield Finding("liberaciones", False, wrong.found, wrong.remedy)
 
 
 def _attempt(what: str, look: Callable[[], str], errors: tuple[type[Exception], ...], remedy: str) -> Finding:

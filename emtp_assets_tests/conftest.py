@@ -17,6 +17,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 from emtp_assets.settings import (
     HOME,
     AlertSettings,
+    Mode,
     RestSettings,
     Settings,
     SftpSettings,
@@ -67,9 +68,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"falta en el sistema: apt install {' '.join(lacking)}"))
 
 
+STORAGE_KEY = "".join(f"{byte:02x}" for byte in range(32))
+
+
 def isolated_settings(**values: object) -> Settings:
-    """Settings for a temporary instance that lets dropped files rest but briefly."""
-    return Settings.model_validate({"drop_rest_seconds": 0.3, **values})
+    """Settings for a temporary instance that lets dropped files rest but briefly, and has a purpose in mode C; in
+    production, with a key."""
+    key = {"storage_key": STORAGE_KEY} if values.get("mode") == Mode.PRODUCTION else {}
+    # No word of it is part of a secret that tests look for.
+    full_access = {"access_purpose": "ensayo", "access_responsible": "quien ensaya"}
+    return Settings.model_validate({"drop_rest_seconds": 0.3, **full_access, **key, **values})
 
 
 @pytest.fixture(scope="session")

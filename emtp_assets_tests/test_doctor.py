@@ -65,7 +65,7 @@ def test_ledger_and_archive_that_agree_are_said_to_and_a_wrong_byte_shows_when_a
     said = {finding.what: finding for finding in examine(settings)}
     assert said["registro y archivos"].good
     assert "--completo" in said["registro y archivos"].found
-    path = Archive(settings.data_dir).path(delivery.sha256)
+    path = Archive(settings).path(delivery.sha256)
     path.chmod(0o600)
     path.write_bytes(path.read_bytes()[:-3] + b"9\r\n")
     assert "registro y archivos" not in red(settings)
@@ -76,7 +76,7 @@ def test_ledger_and_archive_that_agree_are_said_to_and_a_wrong_byte_shows_when_a
 
 def test_a_delivery_whose_bytes_are_gone_is_a_red_line(settings: Settings) -> None:
     delivery = Instance(settings).accepted(enrolment(3))
-    Archive(settings.data_dir).path(delivery.sha256).unlink()
+    Archive(settings).path(delivery.sha256).unlink()
     assert delivery.sha256[:12] in red(settings)["registro y archivos"].found
 
 

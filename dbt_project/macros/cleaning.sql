@@ -14,9 +14,17 @@
 {% macro value_of(column) -%}
   {%- set value = without_sentinels(typed_official('"t_' ~ column.name ~ '"', column), column) if found(column, 'official') else '"v_' ~ column.name ~ '"' -%}
   {#- One person, one pseudonym: made of the identifier as read, never of a damaged one. -#}
-  {%- if column.treatment == 'pseudonym' -%} pseudonym('{{ column.identity }}', {{ value }})
+  {%- if column.treatment == 'pseudonym' and column.provisional -%}
+    coalesce(pseudonym('{{ column.identity }}', {{ value }}), pseudonym('IPE', "p_{{ column.name }}"))
+  {%- elif column.treatment == 'pseudonym' -%} pseudonym('{{ column.identity }}', {{ value }})
   {%- else -%} {{ value }}
   {%- endif -%}
+{%- endmacro %}
+
+{# What is sent beside the identifier of a person who has only a provisional one; words for nothing are none. #}
+{% macro provisional_of(column) -%}
+  {%- set sent = 'trim(sent.' ~ adapter.quote(column.provisional) ~ ')' -%}
+  case when regexp_full_match({{ sent }}, '[0-9.]*[1-9][0-9.]*(?:-[0-9Kk])?') then {{ sent }} end
 {%- endmacro %}
 
 {% macro is_unreadable(column) -%}
@@ -38,16 +46,21 @@
   {%- set contract = var('contracts').get(dataset, {'columns': []}) -%}
   {%- set columns = contract.columns -%}
   {%- set required = columns | selectattr('required') | list -%}
+  {#- Those of whom a provisional identifier is known to have become another: `privacy.crosswalk`, in the session. -#}
+  {%- set people = columns | selectattr('treatment', 'equalto', 'pseudonym') | selectattr('identifier', 'equalto', 'number') | list if var('crosswalk', false) else [] -%}
   {%- set looked_up, readable = [], [] -%}
   {%- for column in columns -%}
     {%- if not found(column, 'official') -%} {%- do looked_up.append(column) -%} {%- endif -%}
     {#- A number or an identifier of the official form is always read; eight digits may be no day of the calendar. -#}
-    {%- if is_typed(column) and (column.type == 'date' or not found(column, 'official')) -%} {%- do readable.append(column) -%} {%- endif -%}
+    {%- if (is_typed(column) or column.words) and (column.type == 'date' or not found(column, 'official')) -%} {%- do readable.append(column) -%} {%- endif -%}
   {%- endfor -%}
   with as_text as (
     select academic_year, _delivery, _row
       {%- for column in columns %},
       {{ text_of(column) }} as "t_{{ column.name }}"
+      {%- endfor %}
+      {%- for column in columns if column.provisional %},
+      {{ provisional_of(column) }} as "p_{{ column.name }}"
       {%- endfor %}
       {%- for column in looked_up %},
       {{ read_of(column, 'value') }} as "v_{{ column.name }}", {{ read_of(column, 'unreadable') }} as "u_{{ column.name }}"
@@ -72,6 +85,18 @@
       ]::varchar[], lambda name: name is not null) as _ilegibles
     from as_text
   ),
+  {%- if people %}
+  trajectories as (
+    select as_values.* replace (
+      {%- for column in people %}
+      coalesce("k_{{ column.name }}".definitive, as_values."{{ column.name }}") as "{{ column.name }}"{{ ',' if not loop.last }}
+      {%- endfor %})
+    from as_values
+    {%- for column in people %}
+    left join crosswalk as "k_{{ column.name }}" on "k_{{ column.name }}".provisional = as_values."{{ column.name }}"
+    {%- endfor %}
+  ),
+  {%- endif %}
   first_verdict as (
     select as_values.*
       {%- for name, expression in computed.items() %},
@@ -82,12 +107,12 @@
         when slid.columns is not null then {'regla': 'corrida', 'columna': slid.columns, 'valor': null::varchar}
         {%- endif %}
         {%- for column in required %}
-        when "t_{{ column.name }}" is null then {'regla': 'requerido', 'columna': '{{ column.official }}', 'valor': null::varchar}
+        when "t_{{ column.name }}" is null and "{{ column.name }}" is null then {'regla': 'requerido', 'columna': '{{ column.official }}', 'valor': null::varchar}
         when "{{ column.name }}" is null then {'regla': 'ilegible', 'columna': '{{ column.official }}',
           'valor': {% if column.personal %}null::varchar{% else %}"t_{{ column.name }}"{% endif %}}
         {%- endfor %}
       end as _verdict
-    from as_values
+    from {{ 'trajectories as as_values' if people else 'as_values' }}
     {%- if found_slid_rows() %}
     left join (select unnest(slid, recursive := true) from main.forms where dataset = '{{ dataset }}' and year = getvariable('year'))
       as slid(delivery, row, columns) on slid.row = as_values._row and slid.delivery = as_values._delivery

@@ -1,10 +1,13 @@
-{# The dimensions that published tables share, named once: place, specialty, cycle, sex. Joins are on codes. #}
+{#
+  The dimensions that published tables share, named once: place, specialty, cycle, sex. Joins are on codes, and a name
+  is the official one of its code, never a text of the file: one name a code, and no text that a mistake put there.
+#}
 
 {% macro place(row) -%}
   coalesce({{ row }}.cod_region, 0) as cod_region,
   coalesce(region.nombre, 'Sin información') as region,
   coalesce({{ row }}.cod_comuna, 0) as cod_comuna,
-  coalesce(comuna.nombre, {{ row }}.nombre_comuna, 'Sin información') as comuna,
+  coalesce(comuna.nombre, {{ unlisted(row ~ '.cod_comuna') }}, 'Sin información') as comuna,
   coalesce(dependencia.nombre, 'Sin información') as dependencia,
   coalesce(zona.nombre, 'Sin información') as zona
 {%- endmacro %}
@@ -18,13 +21,15 @@
 
 {% macro specialty(code) -%}
   coalesce({{ code }}, 0) as cod_especialidad,
-  coalesce(especialidad.nombre,
-    case when coalesce({{ code }}, 0) = 0 then 'Sin especialidad' else 'Código ' || {{ code }} || ' (no listado)' end)
-    as especialidad
+  coalesce(especialidad.nombre, {{ unlisted(code) }}) as especialidad
+{%- endmacro %}
+
+{% macro unlisted(code) -%}
+  case when {{ code }} <> 0 then 'Código ' || {{ code }} || ' (no listado)' end
 {%- endmacro %}
 
 {% macro specialty_names(code) -%}
-  left join {{ codes('especialidad') }} as especialidad on especialidad.codigo = {{ code }}
+  left join {{ codes('especialidad') }} as especialidad on especialidad.codigo = coalesce({{ code }}, 0)
 {%- endmacro %}
 
 {% macro cycle(grade) -%}

@@ -36,12 +36,13 @@
     {%- if others -%} {%- do look_closer(contract, others, raw, here) -%} {%- endif -%}
   {%- endif -%}
   {%- set sent -%}
-    (select academic_year, _delivery, _row {%- for column in contract.columns %}, {{ adapter.quote(column.official) }} {%- endfor %} from {{ raw }})
+    (select academic_year, _delivery, _row {%- for column in contract.columns %}, {{ adapter.quote(column.official) }} {%- endfor %}
+      {%- for column in contract.columns if column.provisional %}, {{ adapter.quote(column.provisional) }} {%- endfor %} from {{ raw }})
   {%- endset -%}
   {%- do model.update({'forms': told('select facts from ' ~ here), 'rows': sent, 'joined': []}) -%}
   {%- set others = [] -%}
   {%- for column in contract.columns if not found(column, 'official') -%} {%- do others.append(column) -%} {%- endfor -%}
-  {%- do read_apart(dataset, others) -%}
+  {%- do read_apart(year, others) -%}
   {{ return(others | length > 0) }}
 {% endmacro %}
 
@@ -49,22 +50,22 @@
 {#
   Read the columns that are not of the official form: their values apart, each different one once, and joined to the
   rows when the model runs. A join takes 15 MB of a session that may have 250, so of many columns some are joined at a
-  time and the rows written again, from one file to another beside what the command makes: two, however many years there
-  are. `model.rows` is where the model finds them.
+  time and the rows written again, from one file to another that Python made, and that have no name of their own: two,
+  however many years there are. `model.rows` is where the model finds them.
 #}
-{% macro read_apart(dataset, others) -%}
-  {%- set at_once = 5 -%}
+{% macro read_apart(year, others) -%}
+  {%- set at_once = var('at_once') -%}
   {%- for some in others | batch(at_once) -%}
     {%- for column in some -%}
       {%- do tell("create or replace table " ~ reading_of(column) ~ " as " ~ readings(column, model.rows)) -%}
       {%- do model.joined.append(column.official) -%}
     {%- endfor -%}
     {%- if others | length > at_once -%}
-      {%- set file = sql_text(var('output') ~ '/rows_' ~ dataset ~ '_' ~ loop.index % 2 ~ '.parquet') -%}
+      {%- set file = sql_text(var('scratch') ~ '/' ~ model.name ~ '_' ~ year ~ '_' ~ loop.index ~ '.parquet') -%}
       {#- Written in order, several threads would hold their row groups in memory. -#}
       {%- set threads = told("select current_setting('threads')") -%}
       {%- do tell('set threads = 1') -%}
-      {%- do tell("copy (" ~ joined(some) ~ ") to " ~ file ~ " (format parquet, compression lz4, row_group_size 20480)") -%}
+      {%- do tell("copy (" ~ joined(some) ~ ") to " ~ file ~ " (format parquet, compression lz4, row_group_size 20480, use_tmp_file false)") -%}
       {%- do tell('set threads = ' ~ threads) -%}
       {%- do model.update({'rows': 'read_parquet(' ~ file ~ ')', 'joined': []}) -%}
       {%- do forget_readings() -%}

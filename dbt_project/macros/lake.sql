@@ -15,10 +15,7 @@
   {%- endif %}
   {%- for relation, input in var('inputs').items() %}
     create or replace view main.{{ adapter.quote(relation) }} as
-    select * from read_parquet(
-      [{% for file in input.files %}{{ sql_text(file) }}{{ ', ' if not loop.last }}{% endfor %}],
-      hive_partitioning = true, hive_types = {'academic_year': INTEGER}, union_by_name = true
-    )
+    select * from {{ input.relation }}
     where academic_year between getvariable('year') + {{ input.first }} and getvariable('year') + {{ input.last }};
   {%- endfor %}
   {%- if not var('inputs') %} select 1 {% endif %}
@@ -62,7 +59,7 @@
       copy (
         select * exclude (academic_year) from ({{ sql }}) as model where academic_year = {{ year }}
       ) to {{ sql_text(folder ~ '/academic_year=' ~ year ~ '/part.parquet') }}
-      (format parquet, compression zstd
+      (format parquet, compression zstd, use_tmp_file false
         {%- if footer %}, kv_metadata {
           {%- for key, value in footer.items() %} {{ key }}: {{ sql_text(value) }}{{ ', ' if not loop.last }} {%- endfor %} }
         {%- endif %})

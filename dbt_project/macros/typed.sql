@@ -9,12 +9,13 @@
 {%- endmacro %}
 
 
-{# The forms of numbers, by the mark that stands in them: a regular expression each. #}
+{# The forms of numbers, by the mark that stands in them: a regular expression each. A plain one has no more digits than
+   its column's values may have: a person's number that slid into a code must not be taken for one, and published. #}
 {% macro number_form(column, form, mark=none) -%}
   {%- set plus = '' if column.identifier else sign(column) -%}
   {%- set m, other = ('\\.', ',') if mark == 'dot' else (',', '\\.') -%}
   {{ {
-    'plain': plus ~ '[0-9]{1,18}' ~ ('|-[1-9]' if column.coded else ''),
+    'plain': plus ~ '0{0,9}[0-9]{1,' ~ column.digits ~ '}' ~ ('|-[1-9]' if column.coded else ''),
     'short': plus ~ '[0-9]{1,3}',
     'long': plus ~ '[0-9]{4,}(?:[.,][0-9]+)?',
     'three': plus ~ '[1-9][0-9]{0,2}' ~ m ~ '[0-9]{3}',
@@ -147,8 +148,8 @@
 
 {#
   An identifier stays text, and becomes no other: 2.1E+07 was one, and is nobody's. Where the contract says that it is
-  a number, 00012345 and 12345 are one person, and so is 12.345-K where the digit proves the rest (RUN, modulo 11). A
-  digest (`HASHBYTES` in a view) stands for the identifier as it is.
+  a number, 00012345 and 12345 are one person. 12.345-K is a RUN where the digit proves the rest (modulo 11), and keeps
+  it: a mask of the same digits is another person. A digest (`HASHBYTES` in a view) stands for the identifier as it is.
 #}
 {% macro typed_identifier(text, column) -%}
   {%- set number = column.identifier == 'number' -%}
@@ -158,7 +159,7 @@
       {%- if number %}
       when regexp_full_match({{ text }}, '0*(?:[0-9]{4,9}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)-[0-9Kk]')
       then case when {{ check_digit("try_cast(replace(split_part(" ~ text ~ ", '-', 1), '.', '') as bigint)") }} = upper(right({{ text }}, 1))
-                then ltrim(replace(split_part({{ text }}, '-', 1), '.', ''), '0') end
+                then upper(ltrim(replace({{ text }}, '.', ''), '0')) end
       {%- endif %}
       {%- for mark, sql, other in marks() if found(column, 'groups_' ~ mark) %}
       when {{ grouped(text, column, mark) }} then replace({{ text }}, '{{ sql }}', '')
@@ -194,9 +195,13 @@
   {%- elif column.type == 'date' -%} {{ calendar_date(text, column) }}
   {%- elif column.type == 'year_month' -%} {{ typed_year_month(text, column) }}
   {%- elif column.identifier -%} {{ typed_identifier(text, column) }}
+  {%- elif column.words -%} case when not regexp_full_match({{ text }}, '{{ persons_number() }}') then {{ text }} end
   {%- else -%} {{ text }}
   {%- endif -%}
 {%- endmacro %}
+
+{# What a RUN, an MRUN or an IPE looks like, alone in a cell: where there ought to be words, it slid there. #}
+{% macro persons_number() -%} [0-9]{1,3}(?:[.]?[0-9]{3}){2}(?:-[0-9Kk]|[Kk])? {%- endmacro %}
 
 
 {# The same where every value of the column is of the official form: the one that is asked of the columns of a year
@@ -216,7 +221,7 @@
     regexp_full_match({{ sent }}, '{{ '[1-9][0-9]{0,14}' if column.identifier == 'number' else '[0-9]{1,38}' }}| *')
     {%- if column.identifier == 'digits' %} and not {{ lost_digits(sent) }} {%- endif %}
   {%- elif column.type == 'string' -%}
-    regexp_full_match({{ sent }}, '{{ plain_text() }}') and not regexp_full_match({{ sent }}, ' *(?i:{{ nothing_form(column) }}) *')
+    regexp_full_match({{ sent }}, '{{ plain_text() }}') and not regexp_full_match({{ sent }}, ' *(?:(?i:{{ nothing_form(column) }}){{ '|' ~ persons_number() if column.words }}) *')
   {%- else -%}
     {%- set form -%}
       {%- if column.type == 'integer' -%} {{ number_form(column, 'plain') }}

@@ -153,7 +153,7 @@ def _protect_counts(connection: duckdb.DuckDBPyConnection, plan: Plan, year: int
     if plan.counts is None:
         return []
     # The linear programs' libraries cost half a second that loading the definitions need not pay.
-    from emtp_assets.privacy.attack import recoverable
+    from emtp_assets.audit.attack import recoverable
     from emtp_assets.privacy.disclosure import ProtectedTable, protect
 
     counts = plan.counts

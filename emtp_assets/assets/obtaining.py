@@ -6,12 +6,10 @@ How a system is asked is the sources' business, what a file must be is intake's.
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 
@@ -23,6 +21,7 @@ from emtp_assets.sources.asking import OF_THE_SYSTEM, GaveUp, ask
 from emtp_assets.sources.choosing import SYSTEMS, sources_for
 from emtp_assets.sources.failure import Cause, Nature
 from emtp_assets.sources.simulated import SimulatedSource
+from emtp_assets.storage.lake import Lake
 
 _log = logging.getLogger(__name__)
 _OF_THE_SYSTEM = frozenset(str(cause) for cause in OF_THE_SYSTEM)
@@ -132,11 +131,10 @@ class Obtaining:
             return noted(Result.FAILED, message, cause=before.cause, nature=before.nature, tries=0), None
         mark = self._journal.mark(source.name, contract.dataset, year)
         known = self._still_held(mark)
-        scratch = self.settings.data_dir / ".staging"
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        # What a system hands over has a name there for as long as the asking takes; see `temporary`.
+        with Lake(self.settings.data_dir).staging() as folder:
             try:
-                reply = ask(source, contract, year, Path(folder), self.settings, known_mark=known, sleep=self.sleep)
+                reply = ask(source, contract, year, folder, self.settings, known_mark=known, sleep=self.sleep)
             except GaveUp as gave_up:
                 failure = gave_up.failure
                 return noted(
@@ -178,7 +176,7 @@ class Obtaining:
         if mark is None or not mark.mark:
             return None
         delivery = self.ledger.find(mark.sha256)
-        whole = delivery is not None and Archive(self.settings.data_dir).holds(mark.sha256, delivery.size_bytes)
+        whole = delivery is not None and Archive(self.settings).holds(mark.sha256, delivery.size_bytes)
         return mark.mark if whole else None
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import dagster as dg
 
+from emtp_assets.assets.classified import UnreviewedColumnError, classification_result, classification_spec
 from emtp_assets.assets.settling import StepResult, demonstration_notice, lineage_metadata
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import Archive, Ledger
 from emtp_assets.keys import CORRECTIONS, PUBLICATION_GROUP, PUBLISHED, key_of
 from emtp_assets.lineage import identifiers_reaching
+from emtp_assets.lineage.classification import Door
 from emtp_assets.publication.catalogue import published_tables
 from emtp_assets.publication.publish import PublicationError, PublishedSet, publish
 from emtp_assets.settings import Settings
@@ -43,6 +45,7 @@ def published_asset(settings: Settings) -> dg.AssetsDefinition:
                     "el linaje de columnas leído del SQL que corre."
                 ),
             ),
+            classification_spec(PUBLISHED),
         ],
         group_name=PUBLICATION_GROUP,
         kinds={"csv", "parquet"},
@@ -63,6 +66,10 @@ def published_asset(settings: Settings) -> dg.AssetsDefinition:
             )
             raise dg.Failure(f"No se publicó: hay identificadores en {'; '.join(reaching)}", allow_retries=False)
         yield dg.AssetCheckResult(passed=True, check_name=ANONYMOUS, description="Ninguna columna los alcanza.")
+        classified, unreviewed = classification_result(settings, Door.WEEKLY)
+        yield classified
+        if unreviewed:
+            raise UnreviewedColumnError(unreviewed)
         try:
             made = publish(
                 settings,
@@ -110,7 +117,7 @@ def _metadata(made: PublishedSet, settings: Settings) -> dict[str, Any]:
 
 def describer(settings: Settings) -> Callable[[str], Mapping[str, object] | None]:
     """What the published provenance says of a delivery, by its hash."""
-    ledger, archive = Ledger(settings.data_dir), Archive(settings.data_dir)
+    ledger, archive = Ledger(settings.data_dir), Archive(settings)
 
     def describe(sha256: str) -> Mapping[str, object] | None:
         delivery = ledger.find(sha256)

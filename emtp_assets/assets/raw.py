@@ -16,6 +16,7 @@ from emtp_assets.intake import Archive, Delivery, IntakeError, Ledger, RawCounts
 from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.intake.retention import refuse_deleted
 from emtp_assets.keys import HANDED_OVER_TAG, key_of, tags_of
+from emtp_assets.privacy.access_log import full_access_recorded
 from emtp_assets.quality.accounting import accounting_specs
 from emtp_assets.quality.drift import row_change, structure
 from emtp_assets.quality.reading import form_in_words, lines_in_words, lines_set_aside, reading_specs, scope_known
@@ -57,6 +58,7 @@ def raw_asset(
         },
     )
     def raw(context: dg.AssetExecutionContext) -> Iterator[StepResult]:
+        recorded = full_access_recorded(settings, f"{key.to_user_string()} {years_of(context)}", context.run_id)
         lake = Lake(settings.data_dir)
         handed_over = HANDED_OVER_TAG in context.run.tags
         ledger = Ledger(settings.data_dir)
@@ -75,7 +77,7 @@ def raw_asset(
                 _year_result(contract, settings, lake, ledger, each, year, staged, counts[year])
                 for year, each in sorted(found.items())
             ]
-            yield from settle(context, results)
+            yield from settle(context, results, static=recorded)
 
     return raw
 
@@ -91,7 +93,7 @@ def _extracted(
     targets = {year: _staged(staging, year) for year in years}
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
-    archived = Archive(settings.data_dir).path(delivery.sha256)
+    archived = Archive(settings).path(delivery.sha256)
     try:
         refuse_deleted(settings, dict.fromkeys(years, delivery))
         return dict(extract_raw_years(settings, contract, delivery, archived, targets))
@@ -110,7 +112,7 @@ def _year_result(
     counts: RawCounts,
 ) -> YearResult:
     delivery = obtained.delivery
-    earlier = same_origin_before(lake, Layer.RAW, contract.dataset, staged, year)
+    earlier = same_origin_before(lake, Layer.RAW, contract.dataset, staged, year, settings)
 
     def commit() -> None:
         lake.promote(staged[year], Layer.RAW, contract.dataset, year)
@@ -119,7 +121,7 @@ def _year_result(
         year,
         commit,
         {
-            **table_metadata(staged[year]),
+            **table_metadata(staged[year], settings),
             "archivo": delivery.original_name,
             "fuente": delivery.source,
             "por_qué_esta_fuente": dg.MetadataValue.md(obtained.in_words),
@@ -130,7 +132,7 @@ def _year_result(
             "líneas": lines_in_words(delivery.form),
         },
         [
-            lines_set_aside(year, delivery.form, delivery.rows, Quarantine(settings.data_dir).rows(delivery.sha256)),
+            lines_set_aside(year, delivery.form, delivery.rows, Quarantine(settings).rows(delivery.sha256)),
             scope_known(year, delivery.form, delivery.rows, blank_is_usual=_may_have_no_code(contract)),
             structure(
                 contract,
@@ -138,9 +140,14 @@ def _year_result(
                 delivery.columns,
                 counts.rows_in_year,
                 asked=_asked_for(contract, year, delivery, settings),
-                before=header_before(ledger, earlier),
+                before=header_before(ledger, earlier, settings),
             ),
-            *row_change(contract, year, row_count(staged[year]), {y: row_count(path) for y, path in earlier.items()}),
+            *row_change(
+                contract,
+                year,
+                row_count(staged[year], settings),
+                {y: row_count(path, settings) for y, path in earlier.items()},
+            ),
         ],
     )
 

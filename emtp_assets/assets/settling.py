@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from emtp_assets.keys import PRIVACY_TAG
 from emtp_assets.lineage import column_lineage
 from emtp_assets.quality.outcome import Outcome, blocking_failures, to_check_results
 from emtp_assets.settings import Settings
@@ -68,6 +69,10 @@ def settle(
         dagster.Failure: a blocking check failed, or nothing was made; said in Spanish with the year and the rule.
     """
     key = context.asset_key
+    mode = context.assets_def.tags_by_key[key].get(PRIVACY_TAG)
+    if mode:
+        # A run that somebody starts from the graph belongs to no job of ours, and has none of its tags.
+        context.instance.add_run_tags(context.run_id, {PRIVACY_TAG: mode})
     yield from to_check_results([o for r in results for o in r.outcomes], key, docs)
     failed = [r for r in results if r.blocking]
     passed = [r for r in results if not r.blocking]

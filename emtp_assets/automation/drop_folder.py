@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-from emtp_assets.automation.impact import affected
+from emtp_assets.automation.impact import affected, publication_of
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.contracts import DATASETS
 from emtp_assets.intake import AlreadyKnown, Delivery, Ledger, Outcome, Rejection, Snapshot, receive, resting
 from emtp_assets.intake.receive import settle_leaving
 from emtp_assets.intake.resting import from_json, to_json
-from emtp_assets.keys import DROP_FOLDER, HANDED_OVER_TAG
+from emtp_assets.keys import DROP_FOLDER, HANDED_OVER_TAG, PUBLICATION
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 
@@ -44,7 +44,7 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settings.drop.mkdir(parents=True, exist_ok=True)
-        settle_leaving(settings.drop, settings.data_dir)
+        settle_leaving(settings.drop, settings, Ledger(settings.data_dir))
         memory = _Memory.read(context.cursor)
         ready, seen = resting(settings.drop, memory.seen, time.time(), settings.drop_rest_seconds)
         events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = []
@@ -69,7 +69,7 @@ def drop_folder_sensor(settings: Settings) -> dg.SensorDefinition:
         requests = [
             request
             for delivery, at in sorted(owed, key=lambda each: DATASETS.index(each[0].dataset))
-            for request in run_requests(delivery, at, Lake(settings.data_dir))
+            for request in run_requests(delivery, at, Lake(settings.data_dir), publication_of(settings))
         ]
         until = owed[-1][1] if owed else memory.requested_until
         return dg.SensorResult(
@@ -122,7 +122,9 @@ def _owed(ledger: Ledger, until: datetime | None) -> list[tuple[Delivery, dateti
     return [(delivery, at) for delivery, at in found if at > until]
 
 
-def run_requests(delivery: Delivery, in_force_at: datetime, lake: Lake) -> list[dg.RunRequest]:
+def run_requests(
+    delivery: Delivery, in_force_at: datetime, lake: Lake, publication: Sequence[dg.AssetKey] = PUBLICATION
+) -> list[dg.RunRequest]:
     """One run a year that the delivery touches, earliest first."""
     return [
         dg.RunRequest(
@@ -135,7 +137,7 @@ def run_requests(delivery: Delivery, in_force_at: datetime, lake: Lake) -> list[
                 "emtp/archivo": delivery.original_name[:200],
             },
         )
-        for year, keys in affected(delivery.dataset, delivery.years, lake).items()
+        for year, keys in affected(delivery.dataset, delivery.years, lake, publication).items()
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
 from emtp_assets.contracts import all_contracts
 from emtp_assets.keys import PUBLICATION, key_of
 from emtp_assets.privacy.plans import plan_for
+from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.transformation import aggregated_models
 
@@ -19,11 +20,18 @@ def chain_of(dataset: str) -> list[dg.AssetKey]:
     return [key_of(layer, dataset) for layer in layers]
 
 
-def affected(dataset: str, years: Iterable[int], lake: Lake) -> dict[int, list[dg.AssetKey]]:
+def publication_of(settings: Settings) -> tuple[dg.AssetKey, ...]:
+    """What every run ends with; nothing in privacy mode C, where a publication would only refuse, week after week."""
+    return PUBLICATION if settings.privacy_mode.publishes else ()
+
+
+def affected(
+    dataset: str, years: Iterable[int], lake: Lake, publication: Sequence[dg.AssetKey] = PUBLICATION
+) -> dict[int, list[dg.AssetKey]]:
     """Per academic year, the assets to run again when ``dataset`` has new deliveries for ``years``.
 
     The dataset's own chain, and what counts it together with others (graduates take their specialty from the
-    enrolment; retention looks a year back) where those others have figures. The published set always.
+    enrolment; retention looks a year back) where those others have figures. What publishes always (`publication_of`).
     """
     delivered = set(years)
     runs: dict[int, set[dg.AssetKey]] = {year: set(chain_of(dataset)) for year in delivered}
@@ -40,7 +48,7 @@ def affected(dataset: str, years: Iterable[int], lake: Lake) -> dict[int, list[d
             if all(lake.part(Layer.AGGREGATED, model, year).is_file() for model in plan_for(reader).reads)
         )
     order = [key for c in all_contracts() for key in chain_of(c.dataset)]
-    return {year: [*(k for k in order if k in runs[year]), *PUBLICATION] for year in sorted(runs)}
+    return {year: [*(k for k in order if k in runs[year]), *publication] for year in sorted(runs)}
 
 
 def _from_aggregated(dataset: str) -> list[dg.AssetKey]:

@@ -70,7 +70,7 @@ def _run(definitions: dg.Definitions, publication: Publication, rebuilt: Setting
     tags = {HANDED_OVER_TAG: publication.set_name}
     deliveries = made_of(publication, rebuilt)
     with dg.DagsterInstance.ephemeral() as instance:
-        for years, keys in _stretches(_keys(publication, deliveries), together=not overlap(rebuilt)):
+        for years, keys in stretches(_keys(publication, deliveries), together=not overlap(rebuilt)):
             say(f"Años {years[0]} a {years[1]}: {', '.join(dict.fromkeys(key.path[0] for key in keys))}")
             put_in_force(rebuilt, [sha for (_, year), sha in deliveries.items() if years[0] <= year <= years[1]])
             execute(everything, instance, years, _MOTIVE, selection=keys, tags=tags, say=say)
@@ -87,9 +87,7 @@ def _keys(publication: Publication, deliveries: Iterable[tuple[str, int]]) -> di
     return keys
 
 
-def _stretches(
-    keys: dict[int, list[dg.AssetKey]], *, together: bool
-) -> list[tuple[tuple[int, int], list[dg.AssetKey]]]:
+def stretches(keys: dict[int, list[dg.AssetKey]], *, together: bool) -> list[tuple[tuple[int, int], list[dg.AssetKey]]]:
     """Years in a row that have the same to do, ``together`` where they may: one run is cheaper than several."""
     found: list[tuple[tuple[int, int], list[dg.AssetKey]]] = []
     for year, wanted in keys.items():

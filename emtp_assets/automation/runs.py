@@ -17,6 +17,7 @@ from emtp_assets.automation.weekly import due_at
 from emtp_assets.contracts import DATASETS
 from emtp_assets.keys import PUBLICATION
 from emtp_assets.partitions import academic_year_of
+from emtp_assets.publication.gate import NOTHING_LEAVES
 from emtp_assets.settings import Settings
 
 _RANGE_START = "dagster/asset_partition_range_start"
@@ -54,6 +55,8 @@ def run_years(
         )
     job = definitions.resolve_job_def(job_of(dataset) if dataset else EVERYTHING)
     execute(job, instance, (first, last), "línea de comandos", say=say)
+    if not settings.privacy_mode.publishes:
+        say(NOTHING_LEAVES)
 
 
 def run_weekly(

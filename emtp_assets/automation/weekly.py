@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from emtp_assets.automation.impact import chain_of
+from emtp_assets.automation.impact import chain_of, publication_of
 from emtp_assets.automation.jobs import EVERYTHING
 from emtp_assets.contracts import Contract, all_contracts
 from emtp_assets.intake import Ledger
-from emtp_assets.keys import PUBLICATION
 from emtp_assets.partitions import TIMEZONE, academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.sources.choosing import configured_systems, is_live
@@ -64,7 +63,7 @@ def due_at(moment: datetime, settings: Settings) -> dict[int, list[dg.AssetKey]]
         year = newest_due(contract, moment, settings, ledger)
         if year is not None:
             due.setdefault(year, []).extend(chain_of(contract.dataset))
-    return {year: [*due[year], *PUBLICATION] for year in sorted(due)}
+    return {year: [*due[year], *publication_of(settings)] for year in sorted(due)}
 
 
 def newest_due(contract: Contract, moment: datetime, settings: Settings, ledger: Ledger) -> int | None:

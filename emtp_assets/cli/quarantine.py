@@ -24,7 +24,7 @@ def quarantine(
     from emtp_assets.intake.quarantine import Quarantine
 
     settings = settings_or_exit()
-    kept = Quarantine(settings.data_dir)
+    kept = Quarantine(settings)
     found = [d for d in Ledger(settings.data_dir).deliveries() if kept.path(d.sha256).is_file()]
     if delivery is None:
         for each in found:
@@ -40,6 +40,10 @@ def quarantine(
         which = "ninguna entrega con líneas apartadas" if not chosen else f"{len(chosen)} entregas"
         typer.secho(f"La huella {delivery!r} corresponde a {which}.", fg=typer.colors.RED, err=True)
         raise typer.Exit(1)
+    from emtp_assets.privacy.access_log import Access, record_access
+
+    what = "líneas apartadas" + (f", guardadas en {into}" if into else "")
+    record_access(settings, Access(f"{what} de {chosen[0].dataset}, entrega {chosen[0].sha256[:12]}"))
     rows = kept.rows(chosen[0].sha256)
     for aside in rows:
         typer.echo(f"línea {aside.line}  {aside.code}: {aside.what}")

@@ -46,7 +46,9 @@ class Column:
 
     ``full_access_only``: a query does not even ask for it unless the instance works in privacy mode C.
     ``sentinels``: the values that the official dictionary gives for "no information", written as the type is.
-    ``identifier``: the form of an identifier or code that is text; None for any other text.
+    ``identifier``: the form of an identifier or code that is text; None for any other text. ``provisional``: the
+    official column that has the provisional identifier of a person of whom this one says nothing yet. ``numbers``: its
+    texts may be numbers as long as a person's, which in other texts are taken for one and not read.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Column:
     full_access_only: bool
     sentinels: tuple[str, ...]
     identifier: IdentifierForm | None
+    provisional: str | None = None
+    numbers: bool = False
 
     def in_year(self, year: int) -> bool:
         """Whether the official record schema lists the column for that academic year."""
@@ -246,6 +250,8 @@ def _column(prop: SchemaProperty) -> Column:
         full_access_only=bool(custom.get("fullAccessOnly", False)),
         sentinels=sentinels,
         identifier=IdentifierForm(form) if form is not None else None,
+        provisional=custom.get("provisional"),
+        numbers=bool(custom.get("numbers", False)),
     )
 
 
@@ -326,7 +332,8 @@ def _consistent(contract: Contract) -> None:
         raise ContractError(f"{contract.dataset}: nombres repetidos: {', '.join(sorted(twice))}")
     officials = {c.official for c in contract.columns}
     scope = contract.scope.columns if contract.scope else ()
-    wanted = {contract.year_column, *contract.signature, *scope, *contract.sige_filter}
+    provisional = {c.provisional for c in contract.columns if c.provisional}
+    wanted = {contract.year_column, *contract.signature, *scope, *contract.sige_filter, *provisional}
     if missing := wanted - officials:
         raise ContractError(f"{contract.dataset}: columnas no descritas: {', '.join(sorted(missing))}")
     for column in contract.columns:

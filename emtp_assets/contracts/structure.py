@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from emtp_assets.contracts.discretion import discreet_name
 from emtp_assets.contracts.model import Column, Contract
 
 ALIKE = 0.8
@@ -181,7 +182,7 @@ def compare(
 def _new(names: Sequence[str], at: int) -> New:
     after = names[at - 1].strip() if at else ""
     before = names[at + 1].strip() if at + 1 < len(names) else ""
-    return New(names[at].strip(), at + 1, after or None, before or None)
+    return New(discreet_name(names[at].strip()), at + 1, discreet_name(after) or None, discreet_name(before) or None)
 
 
 def _recased(names: Sequence[str], sent: Sequence[Column | None]) -> Iterable[Recased]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from emtp_assets.intake.disposals import Disposals, Ending, Kind
 from emtp_assets.intake.form import FOOTER
 from emtp_assets.intake.ledger import Delivery, Ledger
 from emtp_assets.intake.places import ABANDONED_AFTER, archived_files, leftovers, older, set_aside_files, size_of
+from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.settings import Settings
 
 _SHOWN = 5
@@ -61,7 +61,7 @@ def _bytes(
     settings: Settings, ledger: Ledger, deliveries: Sequence[Delivery], *, every_byte: bool
 ) -> Iterator[Finding]:
     deleted = Disposals(settings.data_dir).standing(Kind.ARCHIVED)
-    put, archive = ledger.put_in_force(), Archive(settings.data_dir)
+    put, archive = ledger.put_in_force(), Archive(settings)
     missing, wrong = [], []
     for delivery in deliveries:
         sha, path = delivery.sha256, archive.path(delivery.sha256)
@@ -69,7 +69,7 @@ def _bytes(
             decided = deleted[sha].decided_at if sha in deleted else None
             if decided is None or decided < put[sha][0]:
                 missing.append(sha)
-        elif path.stat().st_size != delivery.size_bytes or (every_byte and _sha256(path) != sha):
+        elif not archive.holds(sha, delivery.size_bytes) or (every_byte and not archive.verify(sha)):
             wrong.append(sha)
     remedy = (
         "Vuelva a dejar el archivo original en la carpeta de entrega: se repone solo. O restaure data/archive desde el "
@@ -85,11 +85,11 @@ def _bytes(
 def _lines_set_aside(
     settings: Settings, deliveries: Iterable[Delivery], aside: Mapping[str, Path]
 ) -> Iterator[Finding]:
-    deleted = Disposals(settings.data_dir).standing(Kind.SET_ASIDE)
+    deleted, kept = Disposals(settings.data_dir).standing(Kind.SET_ASIDE), Quarantine(settings)
     differ = [
         each.sha256
         for each in deliveries
-        if _lines(aside.get(each.sha256)) != each.form.quarantined + each.form.lines.get(FOOTER, 0)
+        if kept.lines(each.sha256) != each.form.quarantined + each.form.lines.get(FOOTER, 0)
         and not (each.sha256 in deleted and each.sha256 not in aside)
     ]
     if differ:
@@ -163,22 +163,6 @@ def _half_done(settings: Settings, now: datetime) -> Iterator[Finding]:
             f"{len(pending)} archivos cuyo borrado se decidió hace más de un día y no se terminó",
             "Ejecute `emtp retain`: termina lo que quedó a medias, o dice por qué no puede.",
         )
-
-
-def _lines(path: Path | None) -> int:
-    import pyarrow.parquet as pq
-
-    if path is None:
-        return 0
-    try:
-        return int(pq.read_table(path, columns=["lineas"]).column("lineas").to_numpy().sum())
-    except (OSError, ValueError, KeyError):
-        return -1
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hashes(found: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from emtp_assets.intake.tables import raw_columns
 from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import literal, session
 from emtp_assets.storage.provenance import Provenance
+from emtp_assets.storage.restricted import writer
 
 _ROWS_A_GROUP = 61_440
 _ASK = "Avise a quien mantiene la fuente: la consulta o el contrato de datos cambiaron."
@@ -136,10 +137,13 @@ def extract_answer(
                     f" FROM read_parquet({literal(path)}, file_row_number=true))"
                     f" WHERE {_in_scope(header, codes)} AND trim({identifier(contract.year_column)}) = '{int(year)}'"
                 )
-                ((written[year],),) = connection.execute(
-                    f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd,"
-                    f" ROW_GROUP_SIZE {_ROWS_A_GROUP}, {provenance.copy_option})"
-                ).fetchall()
+                # DuckDB by itself writes nothing encrypted.
+                rows = connection.execute(query).to_arrow_reader(_ROWS_A_GROUP)
+                written[year] = 0
+                with writer(target, rows.schema.with_metadata(provenance.footer), settings) as encrypted:
+                    for batch in rows:
+                        encrypted.write_batch(batch, row_group_size=_ROWS_A_GROUP)
+                        written[year] += len(batch)
     except duckdb.IOException as error:
         raise OSError(f"No se pudo leer o escribir al extraer {delivery.sha256[:12]}") from error
     return written

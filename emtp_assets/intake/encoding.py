@@ -31,6 +31,7 @@ from emtp_assets.intake.text_blocks import (
     utf8_parts,
     whole_lines,
 )
+from emtp_assets.storage.temporary import unnamed
 
 __all__ = ["Encoding", "broken_lines", "readable", "recognise_encoding", "utf8_of"]
 
@@ -130,8 +131,8 @@ def recognise_encoding(path: Path) -> Encoding:
 def readable(path: Path, encoding: Encoding, folder: Path) -> Iterator[Path]:
     """A path to the same text whose bytes can be split at ASCII ones, in ``encoding.codec``.
 
-    The file itself; or, of UTF-16 and of text decoded wrongly before, a copy in UTF-8 without BOM in ``folder``,
-    removed at the end, with U+FFFD where a character is lost.
+    The file itself; or, of UTF-16 and of text decoded wrongly before, a copy in UTF-8 without BOM on ``folder``'s disk,
+    gone at the end, with U+FFFD where a character is lost.
 
     Raises:
         UnicodeDecodeError: the file is no longer what `recognise_encoding` saw.
@@ -140,19 +141,16 @@ def readable(path: Path, encoding: Encoding, folder: Path) -> Iterator[Path]:
     if not encoding.copied:
         yield path
         return
-    copy = folder / "utf8.csv"
     blocks = in_utf8(path, encoding.name)
     if encoding.mojibake:
         blocks = mojibake.repaired(blocks)
     if encoding.broken:
         blocks = (block.decode(UTF8, errors="replace").encode() for block in blocks)
-    try:
+    with unnamed(folder) as copy:
         with copy.open("wb") as target:
             target.write(_without_boms(next(blocks, b"")))
             target.writelines(blocks)
         yield copy
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def broken_lines(path: Path) -> list[int]:

@@ -6,8 +6,8 @@ answer is Parquet already and has its own module, `answer`.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from emtp_assets.contracts import Contract
 from emtp_assets.intake.answer import damaged, extract_answer
+from emtp_assets.intake.archive import content, delivered
 from emtp_assets.intake.encoding import Encoding, readable
 from emtp_assets.intake.form import QUARANTINED
 from emtp_assets.intake.layout import Layout
@@ -25,12 +26,13 @@ from emtp_assets.intake.problem import IntakeError
 from emtp_assets.intake.recognition import read_header, require_year
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope, scope_codes
-from emtp_assets.intake.selection import Selections
+from emtp_assets.intake.selection import Selection, Selections
 from emtp_assets.intake.tables import YearWriter
 from emtp_assets.partitions import academic_year_of
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake
 from emtp_assets.storage.provenance import Origin, Provenance, code_version
+from emtp_assets.storage.sealing import SealError, WrongKeyError
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,13 @@ def extract_raw_years(
     """
     rows_in_year = {year: delivery.years[year] for year in targets}
     provenance = _provenance(delivery)
-    if delivery.answers_a_query:
-        written = extract_answer(settings, contract, delivery, archive_path, targets, provenance, scope_codes(contract))
-    else:
-        written = _extract_text(settings, contract, delivery, archive_path, targets, provenance)
+    with Lake(settings.data_dir).staging() as folder:
+        if delivery.answers_a_query:
+            with _as_received(delivery), delivered(archive_path, settings, folder) as path:
+                codes = scope_codes(contract)
+                written = extract_answer(settings, contract, delivery, path, targets, provenance, codes)
+        else:
+            written = _extract_text(settings, contract, delivery, archive_path, folder, targets, provenance)
     counts = {year: RawCounts(rows, written[year], rows - written[year]) for year, rows in rows_in_year.items()}
     if any(c.out_of_scope < 0 or (c.out_of_scope and contract.scope is None) for c in counts.values()):
         raise damaged(delivery)
@@ -83,7 +88,8 @@ def _extract_text(
     settings: Settings,
     contract: Contract,
     delivery: Delivery,
-    archive_path: Path,
+    archived: Path,
+    folder: Path,
     targets: Mapping[int, Path],
     provenance: Provenance,
 ) -> dict[int, int]:
@@ -101,27 +107,54 @@ def _extract_text(
         academic_year_of(delivery.received_at) + 1,
     )
     scope = Scope(header)
-    with Lake(settings.data_dir).staging() as staging, tempfile.TemporaryDirectory(dir=staging) as name:
-        folder = Path(name)
-        content = opened(archive_path, delivery, contract, folder)
-        with readable(content, encoding, folder) as text:
-            writers = {
-                year: YearWriter(target, layout, delivery.sha256, provenance.footer) for year, target in targets.items()
-            }
-            selection = Selections(settings.data_dir).find(delivery.sha256, scope)
-            try:
-                if selection is not None and selection.holds(text):
-                    for year, writer in writers.items():
-                        for raw, lines in selection.read(text, year):
-                            writer.add_lines(raw, lines)
-                else:
-                    _read_all(text, layout, scope, writers, delivery)
-                for writer in writers.values():
-                    writer.close()
-            except pa.ArrowInvalid:
-                # It quotes the offending line: that must reach no log.
-                raise damaged(delivery) from None
+    writers = {y: YearWriter(settings, t, layout, delivery.sha256, provenance.footer) for y, t in targets.items()}
+    selection = Selections(settings.data_dir).find(delivery.sha256, scope)
+    try:
+        with _as_received(delivery), ExitStack() as stack:
+            path = (
+                stack.enter_context(delivered(archived, settings, folder))
+                if form.container
+                else content(archived, settings)
+            )
+            text = stack.enter_context(readable(opened(path, delivery, contract, folder), encoding, folder))
+            if selection is None or not _read_selected(text, selection, writers):
+                _read_all(text, layout, scope, writers, delivery)
+        for writer in writers.values():
+            writer.close()
+    except pa.ArrowInvalid:
+        # It quotes the offending line: that must reach no log.
+        raise damaged(delivery) from None
     return {year: writer.rows for year, writer in writers.items()}
+
+
+def _read_selected(text: Path, selection: Selection, writers: Mapping[int, YearWriter]) -> bool:
+    """The rows of the wanted years by their places; false, and none is read, if the text has not those rows there."""
+    if not selection.holds(text):
+        return False
+    for year, writer in writers.items():
+        for raw, lines in selection.read(text, year):
+            writer.add_lines(raw, lines)
+    return True
+
+
+@contextmanager
+def _as_received(delivery: Delivery) -> Iterator[None]:
+    """Inside the block, what says that archived bytes cannot be opened says it of the delivery.
+
+    Raises:
+        IntakeError: they are no longer the ones that were received, or this is not the key.
+    """
+    try:
+        yield
+    except WrongKeyError as error:
+        raise IntakeError(
+            "otra_clave",
+            str(error),
+            expected="La clave de almacenamiento con que se guardó la entrega.",
+            action="Revise EMTP_STORAGE_KEY_FILE y ejecute de nuevo; nada se borró ni se cambió.",
+        ) from None
+    except SealError:
+        raise damaged(delivery) from None
 
 
 def _read_all(text: Path, layout: Layout, scope: Scope, writers: Mapping[int, YearWriter], delivery: Delivery) -> None:

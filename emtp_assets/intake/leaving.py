@@ -38,30 +38,37 @@ def alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def take_away(path: Path, before: stat_result) -> None:
-    """Remove a file that is archived, unless another took its place since it was looked at.
+def take_away(path: Path, before: stat_result, *, first: Callable[[Path], None] | None = None) -> bool:
+    """Remove a file that is archived, unless another took its place since it was looked at; whether it was that one.
 
-    It leaves its place at one stroke and is looked at only then; another's file goes back. Killed in between,
-    `settle` ends it. Only while `alone`.
+    It leaves its place at one stroke and is looked at only then; another's file goes back. ``first``: what is to be
+    done with it before it is removed. Killed in between, `settle` ends it. Only while `alone`.
 
     Raises:
-        OSError: the folder does not allow it; the file is where it was.
+        OSError: the folder does not allow it, or ``first`` failed; the file is where it was.
     """
     if changed(path, before):
-        return
+        return False
     room = path.parent / LEAVING / uuid.uuid4().hex
     room.mkdir(parents=True)
     leaving = room / path.name
     try:
         path.rename(leaving)
-        if same(leaving.lstat(), before):
-            leaving.unlink()
-        else:
+        if not same(leaving.lstat(), before):
             put_back(leaving, path)
+            return False
+        if first is not None:
+            try:
+                first(leaving)
+            except BaseException:
+                put_back(leaving, path)
+                raise
+        leaving.unlink()
     except FileNotFoundError:
-        return
+        return False
     finally:
         _close(room)
+    return True
 
 
 def settle(drop: Path, archived: Callable[[str], bool]) -> None:

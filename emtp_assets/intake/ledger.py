@@ -280,6 +280,11 @@ class Ledger:
             )
             return int(cursor.lastrowid or 0)
 
+    def refused_file_moved(self, before: Path, now: Path) -> None:
+        """Note that a refused file lies elsewhere."""
+        with self._file.transaction() as db:
+            db.execute("UPDATE rejections SET moved_to = ? WHERE moved_to = ?", (str(now), str(before)))
+
     def amend_rejection(self, number: int, moved_to: Path | None) -> None:
         """Say where the refused file really came to lie."""
         with self._file.transaction() as db:

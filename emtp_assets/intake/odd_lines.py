@@ -165,7 +165,8 @@ class OddLines:
             whole = part.count(layout.separator) >= layout.width - 1
             opens_last = taken == 1 and part.rpartition(layout.separator)[2].lstrip(" ").startswith(layout.quote)
             closes_first = taken > 1 and layout.separator not in parts[0]
-            if (whole and not opens_last and not closes_first) or _CONTROL.search(part) or lost(part):
+            unlike = whole and not opens_last and not closes_first
+            if unlike or "\r" in part[:-1] or _CONTROL.search(part) or lost(part):
                 return None
             parts.append(part)
             if taken == 1 or part.count(layout.quote) % 2 == 0:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emtp_assets.intake.rejection import REJECTED
 from emtp_assets.settings import Settings
+from emtp_assets.storage.duck import SPILL
 from emtp_assets.storage.lake import PART, Layer
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +51,7 @@ def leftovers(settings: Settings, now: datetime) -> list[Path]:
     data = settings.data_dir
     held = [
         *_entries(data / "archive" / ".incoming"),
-        *(p for p in _entries(data / ".staging") if not (p.name == "spill" and p.is_dir() and not any(p.iterdir()))),
+        *(p for p in _entries(data / ".staging") if p.name != SPILL),
         *(p for p in _entries(settings.drop / REJECTED) if p.name.endswith(".part") and _STAMPED.match(p.name)),
     ]
     return sorted(p for p in held if older(p, now, ABANDONED_AFTER))

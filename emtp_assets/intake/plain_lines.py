@@ -6,6 +6,7 @@ not looked at here, but for the year, without which a line is no row.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -173,7 +174,6 @@ class PlainLines:
     def _doubtful(self, data: bytes, controls: int) -> bool:
         """Whether a block holds a character that `odd_lines` must look at. ``controls``: those that are no LF."""
         other = b"'" if self._quote == b'"' else b'"'
-        separator = self._layout.separator.encode()
         if controls:
             returns = data.count(b"\r")
             if controls != returns + data.count(b"\t"):
@@ -186,8 +186,15 @@ class PlainLines:
             or (b"\xef" in data and (b"\xef\xbf\xbd" in data or b"\xef\xbb\xbf" in data))
             or (b"?" in data and LOST_ACCENT.search(data) is not None)
             or may_be_escaped(data)
-            or (other in data and (separator + other in data or b"\n" + other in data or data.startswith(other)))
+            or (other in data and self._opens_a_field(other, data))
         )
+
+    def _opens_a_field(self, mark: bytes, data: bytes) -> bool:
+        """Whether a mark that is in the block stands first in a field, with or without blanks before it."""
+        if bytes([self._separator]) + mark in data or b"\n" + mark in data or data.startswith(mark):
+            return True
+        blank = (b" " + mark in data) or (b"\t" + mark in data)
+        return blank and re.search(rb"(?:^|[\n%c])[ \t]+%s" % (self._separator, mark), data) is not None
 
     def _in_quotes(self, octets: Octets) -> NDArray[np.bool_] | None:
         """Which bytes are inside quotes; None unless each quote opens a field, closes it, or is half of a pair."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import keep_private, sync
+from emtp_assets.storage.restricted import read, writer
+from emtp_assets.storage.storage_key import Purpose
 
 _SCHEMA = pa.schema(
     [
@@ -41,10 +43,12 @@ class SetAside:
 
 
 class Quarantine:
-    """``<data>/quarantine/<aa>/<sha256>.parquet``: what was set aside of each delivery. Personal, like the archive."""
+    """``<data>/quarantine/<aa>/<sha256>.parquet``: what was set aside of each delivery. Personal, like the archive,
+    and encrypted."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.root = data_dir / "quarantine"
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.data_dir / "quarantine"
+        self._settings = settings
 
     def path(self, sha256: str) -> Path:
         """Where the lines of that delivery lie, whether or not any do."""
@@ -74,15 +78,31 @@ class Quarantine:
             ],
             schema=_SCHEMA,
         )
-        pq.write_table(table, partial, compression="zstd")
+        with writer(partial, _SCHEMA, self._settings, Purpose.QUARANTINE) as encrypted:
+            encrypted.write_table(table)
         partial.chmod(0o600)
         sync(partial)
         partial.replace(target)
         sync(target.parent)
 
     def rows(self, sha256: str) -> list[SetAside]:
-        """What was set aside of a delivery, in the order of its lines; none when all of it fitted."""
+        """What was set aside of a delivery, in the order of its lines; none when all of it fitted.
+
+        Raises:
+            SealError: it was encrypted with another key, or is damaged.
+        """
         path = self.path(sha256)
         if not path.is_file():
             return []
-        return [SetAside(*row.values()) for row in pq.read_table(path).to_pylist()]
+        return [SetAside(*row.values()) for row in read(path, self._settings, Purpose.QUARANTINE).to_pylist()]
+
+    def lines(self, sha256: str) -> int:
+        """How many lines were set aside; -1 where the file cannot be read."""
+        path = self.path(sha256)
+        if not path.is_file():
+            return 0
+        try:
+            counted = read(path, self._settings, Purpose.QUARANTINE, columns=["lineas"])
+        except (OSError, ValueError, KeyError):
+            return -1
+        return int(counted.column("lineas").to_numpy().sum())

@@ -6,7 +6,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from os import stat_result
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from emtp_assets.contracts import Contract, KnownFile, all_contracts, known_files
 from emtp_assets.intake.answer import inspect_answer, read_answer_header
-from emtp_assets.intake.archive import Archive, Staged
+from emtp_assets.intake.archive import Archive, Staged, delivered
+from emtp_assets.intake.containers import may_be_container
 from emtp_assets.intake.dialect import layout_of
 from emtp_assets.intake.encoding import readable, recognise_encoding
 from emtp_assets.intake.form import PARQUET, Form
@@ -119,8 +120,8 @@ def _received(
     asked: Asked | None,
     rested: Snapshot | None,
 ) -> Outcome:
-    archive = Archive(settings.data_dir)
-    settle_leaving(path.parent, settings.data_dir)
+    archive = Archive(settings)
+    settle_leaving(path.parent, settings, ledger)
     before = path.lstat()
     if rested is not None and (rested.size, rested.mtime_ns) != (before.st_size, before.st_mtime_ns):
         return leave(path, ledger, _still_changing(), source=source, now=now)
@@ -148,13 +149,13 @@ def _received(
             _refuse_simulated_in_production(delivery, settings)
         except IntakeError as error:
             sha256 = staged.facts.sha256
-            aside = put_aside(path, before, settings.drop, ledger, error, source=source, now=now, sha256=sha256)
+            aside = put_aside(path, before, settings, ledger, error, source=source, now=now, sha256=sha256)
             return aside or leave(path, ledger, _still_changing(), source=source, now=now)
         gone = known is not None and not archive.holds(known.sha256, known.size_bytes)
         # Known bytes too: it costs a rename, and heals a copy that lost a bit without changing its size.
         if delivery.sha256 == staged.facts.sha256:
             archive.keep(staged, delivery.form.container)
-            Quarantine(settings.data_dir).keep(delivery.sha256, examined.aside, staged.folder)
+            Quarantine(settings).keep(delivery.sha256, examined.aside, staged.folder)
             Selections(settings.data_dir).keep(delivery.sha256, examined.selection, staged.folder)
     new = known is None and ledger.record(delivery)
     news = asked is None or asked.last != delivery.sha256
@@ -165,12 +166,13 @@ def _received(
     return delivery if new else AlreadyKnown(known or ledger.find(delivery.sha256) or delivery, stays, reinstated)
 
 
-def settle_leaving(drop: Path, data_dir: Path) -> None:
+def settle_leaving(drop: Path, settings: Settings, ledger: Ledger) -> None:
     """End what a killed process had begun to take out of a drop folder; see `leaving`."""
     if (drop / LEAVING).is_dir():
-        archive = Archive(data_dir)
-        with alone(data_dir):
-            settle(drop, lambda sha256: archive.path(sha256).is_file())
+        archive = Archive(settings)
+        with alone(settings.data_dir):
+            refused = {r.sha256 for r in ledger.rejections() if r.moved_to is not None and r.moved_to.is_file()}
+            settle(drop, lambda sha256: sha256 in refused or archive.path(sha256).is_file())
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Examined:
 def _known(known: Delivery, staged: Staged, settings: Settings) -> Examined:
     """A delivery handed over again. Lines set aside that were deleted or lost are found again, as its bytes are kept
     again; where another version of the code would find others, the ledger stands."""
-    if known.form.quarantined and not Quarantine(settings.data_dir).path(known.sha256).is_file():
+    if known.form.quarantined and not Quarantine(settings).path(known.sha256).is_file():
         with suppress(IntakeError):
             again = examine(staged, known.original_name, settings, source=known.source, now=known.received_at)
             if again.delivery.form == known.form:
@@ -209,8 +211,9 @@ def examine_answer(
     Raises:
         IntakeError: it cannot be taken, and why.
     """
-    header = read_answer_header(staged.path, contract)
-    found = inspect_answer(settings, staged.path, header, last_year=academic_year_of(now) + 1)
+    with delivered(staged.sealed, settings, staged.folder) as answer:
+        header = read_answer_header(answer, contract)
+        found = inspect_answer(settings, answer, header, last_year=academic_year_of(now) + 1)
     missing = refuse_unless_complete(header, found.years)
     delivery = Delivery(
         sha256=staged.facts.sha256,
@@ -247,10 +250,14 @@ def examine(
         IntakeError: it cannot be taken, and why.
     """
     contracts = all_contracts() if contracts is None else contracts
-    content, facts = first_opened(staged.path, staged.facts, contracts, staged.folder)
-    refuse_what_is_no_table(facts.head)
-    encoding = recognise_encoding(content.path)
-    with readable(content.path, encoding, staged.folder) as text:
+    with ExitStack() as stack:
+        path: Path = staged.content
+        if may_be_container(staged.facts.head):
+            path = stack.enter_context(delivered(staged.sealed, settings, staged.folder))
+        content, facts = first_opened(path, staged.facts, contracts, staged.folder)
+        refuse_what_is_no_table(facts.head)
+        encoding = recognise_encoding(content.path)
+        text = stack.enter_context(readable(content.path, encoding, staged.folder))
         layout = layout_of(
             _head(text),
             encoding.codec,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from emtp_assets.contracts import Column, Contract, KnownFile
+from emtp_assets.contracts.discretion import discreet_name
 from emtp_assets.intake.problem import ASK_AGAIN, IntakeError, some
 
 SEPARATORS = {";": "punto y coma", ",": "coma", "\t": "tabulador", "|": "barra vertical"}
@@ -249,7 +250,8 @@ def _refuse_doubtful_names(header: Header, number: int) -> None:
         identity = column.official.upper() if column else raw_name(name, at).upper()
         if identity in seen:
             raise refuse(
-                f"La columna «{identity}» aparece dos veces (posiciones {seen[identity] + 1} y {at + 1}).",
+                f"La columna «{discreet_name(identity)}» aparece dos veces (posiciones {seen[identity] + 1} y "
+                f"{at + 1}).",
                 "Cada columna una sola vez.",
             )
         if identity in RESERVED:

@@ -1,22 +1,26 @@
-"""Putting a refused file aside: its bytes in ``rejected/``, beside an explanation in Spanish. Why it is
+"""Putting a refused file aside: its bytes sealed in ``rejected/``, beside an explanation in Spanish. Why it is
 refused is decided elsewhere in this room."""
 
 from __future__ import annotations
 
-import errno
-import shutil
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from os import stat_result
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from emtp_assets.intake.leaving import alone, changed, put_back, same
+from emtp_assets.intake.archive import put_in_place
+from emtp_assets.intake.leaving import alone, changed, take_away
 from emtp_assets.intake.ledger import Ledger, Rejection
 from emtp_assets.intake.problem import IntakeError
+from emtp_assets.intake.scan import BLOCK
 from emtp_assets.partitions import TIMEZONE
+from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import sync
+from emtp_assets.storage.sealing import SEALED, Sealer
+from emtp_assets.storage.storage_key import Purpose, subkey
 
 REJECTED = "rejected"
 _LONGEST_NAME = 180
@@ -25,7 +29,7 @@ _LONGEST_NAME = 180
 def put_aside(
     path: Path,
     before: stat_result,
-    drop: Path,
+    settings: Settings,
     ledger: Ledger,
     problem: IntakeError,
     *,
@@ -33,7 +37,7 @@ def put_aside(
     now: datetime,
     sha256: str | None,
 ) -> Rejection | None:
-    """Explain, write down and move a refused file; its bytes are never lost.
+    """Explain, write down and seal a refused file away; its bytes are never lost.
 
     The explanation and the ledger come first: a process killed in between leaves the file in the drop folder,
     to be refused again. When it cannot be moved it stays there, and ``moved_to`` is None. One process at a time: two
@@ -48,11 +52,11 @@ def put_aside(
         path.lstat()
         if changed(path, before):
             return None
-        target = _free_place(drop / REJECTED, path.name, now)
+        target = _free_place(settings.drop / REJECTED, path.name, now)
         beside = target.with_name(target.name + ".explicacion.txt")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(beside, explanation(rejection))
+            _write(beside, explanation(replace(rejection, moved_to=target)))
             rejection = replace(rejection, explanation=beside)
         except OSError:
             # A drop folder that can't be written to: the ledger and the caller still carry the explanation.
@@ -63,14 +67,16 @@ def put_aside(
             # It will be tried again every few seconds, and each time would leave one more.
             beside.unlink(missing_ok=True)
             raise
+        key = subkey(settings, Purpose.REFUSED)
         try:
-            move(path, target)
+            gone = take_away(path, before, first=lambda leaving: seal_away(leaving, target, key))
         except OSError:
             ledger.amend_rejection(number, None)
+            with suppress(OSError):
+                _write(beside, explanation(rejection))
             return rejection
-        if target.lstat().st_dev == before.st_dev and not same(target.lstat(), before):
+        if not gone:
             # Another file was put there in the last instant: it has not been read yet.
-            put_back(target, path)
             beside.unlink(missing_ok=True)
             ledger.amend_rejection(number, None)
             return None
@@ -122,26 +128,33 @@ def explanation(rejection: Rejection) -> str:
         f"Código: {rejection.code} (véase la sección 6 del manual de mantenimiento)",
         f"Huella SHA-256: {rejection.sha256 or 'no calculada'}",
     ]
+    if rejection.moved_to is not None:
+        parts.append(
+            "El archivo quedó cifrado en esta carpeta, porque puede tener datos de personas. Para verlo, en el "
+            f"servidor: emtp unseal '{rejection.moved_to}' --guardar DESTINO"
+        )
     return "\n\n".join(parts) + "\n"
 
 
-def move(path: Path, target: Path) -> None:
-    """Rename, or copy whole and then remove when the target is on another disk.
+def seal_away(path: Path, target: Path, key: bytes) -> None:
+    """A sealed copy of a file at ``target``, durably and at one stroke.
 
     Raises:
-        OSError: it could not be moved; the original still stands.
+        OSError: the disk refused; there is nothing at ``target`` then.
     """
+    partial = target.with_name(target.name + ".part")
     try:
-        path.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        partial = target.with_name(target.name + ".part")
-        shutil.copyfile(path, partial)
-        sync(partial)
-        partial.replace(target)
-        path.unlink()
-    sync(target.parent)
+        with (
+            path.open("rb", buffering=0) as source,
+            partial.open("wb", buffering=0) as file,
+            Sealer(file, key) as sealer,
+        ):
+            while block := source.read(BLOCK):
+                sealer.write(block)
+        put_in_place(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _stays(ledger: Ledger, rejection: Rejection) -> Rejection:
@@ -152,10 +165,10 @@ def _stays(ledger: Ledger, rejection: Rejection) -> Rejection:
 def _free_place(folder: Path, name: str, now: datetime) -> Path:
     stamp = now.astimezone(ZoneInfo(TIMEZONE)).strftime("%Y%m%dT%H%M%S")
     short = name.encode()[-_LONGEST_NAME:].decode(errors="ignore")
-    place, turn = folder / f"{stamp}_{short}", 1
+    place, turn = folder / f"{stamp}_{short}{SEALED}", 1
     while place.exists():
         turn += 1
-        place = folder / f"{stamp}-{turn}_{short}"
+        place = folder / f"{stamp}-{turn}_{short}{SEALED}"
     return place
 
 

@@ -61,7 +61,7 @@ def refuse_deleted(settings: Settings, deliveries: Mapping[int, Delivery]) -> No
     Raises:
         IntakeError: they were; with the years, the day and the limit.
     """
-    archive = Archive(settings.data_dir)
+    archive = Archive(settings)
     gone = {y: d for y, d in deliveries.items() if not archive.holds(d.sha256, d.size_bytes)}
     standing = Disposals(settings.data_dir).standing(Kind.ARCHIVED) if gone else {}
     told = {y: standing[d.sha256] for y, d in gone.items() if d.sha256 in standing}
@@ -146,7 +146,7 @@ def _deliveries_due(settings: Settings, ledger: Ledger, limits: _Limits) -> Iter
         for sha in sorted(set(of_kind) - set(since)):
             yield from _of_nobody(kind, of_kind[sha], limits, sha)
     for dataset, year, path in raw_parts(settings):
-        made_of = [sha for sha in _made_of(path) if sha in since]
+        made_of = [sha for sha in _made_of(path, settings) if sha in since]
         if not made_of:
             yield from _of_nobody(Kind.RAW, path, limits, "", dataset, (year,))
         elif sha := next((sha for sha in made_of if sha in gone), ""):
@@ -219,9 +219,9 @@ def _disposal(
         yield Disposal(kind, str(path.absolute()), mark_of(path), size_of(path), since, reason, sha256, dataset, years)
 
 
-def _made_of(part: Path) -> tuple[str, ...]:
+def _made_of(part: Path, settings: Settings) -> tuple[str, ...]:
     try:
-        return Provenance.of(part).deliveries
+        return Provenance.of(part, settings).deliveries
     except (KeyError, ValueError, OSError):
         return ()
 

@@ -87,26 +87,25 @@ class Rows:
         """
         self._carried = b""
         with self.path.open("rb", buffering=0) as handle:
-            while True:
-                read = handle.read(BLOCK)
-                if read and self.layout.cr_only:
-                    read = read.replace(b"\r", b"\n")
-                if not read:
-                    if self._carried:
-                        self.ends_with_newline = self._carried.endswith((b"\n", b"\r"))
-                        last = self._carried if self._carried.endswith(b"\n") else self._carried + b"\n"
-                        self._carried = b""
-                        yield last, True
-                    return
-                cut = read.rfind(b"\n") + 1
+            buffer = bytearray(BLOCK)
+            room = memoryview(buffer)
+            while size := handle.readinto(room):
+                if self.layout.cr_only:
+                    room[:size] = room[:size].tobytes().replace(b"\r", b"\n")
+                cut = buffer.rfind(b"\n", 0, size) + 1
                 if cut == 0:
-                    self._carried += read
+                    self._carried += room[:size]
                     if len(self._carried) > LONGEST_LINE:
                         raise _endless()
                     continue
-                block = b"".join((self._carried, memoryview(read)[:cut]))
-                self._carried = read[cut:]
+                block = b"".join((self._carried, room[:cut]))
+                self._carried = room[cut:size].tobytes()
                 yield block, False
+        if self._carried:
+            self.ends_with_newline = self._carried.endswith((b"\n", b"\r"))
+            last = self._carried if self._carried.endswith(b"\n") else self._carried + b"\n"
+            self._carried = b""
+            yield last, True
 
     def _over_header(self, block: bytes, number: int) -> tuple[int, int]:
         at = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,8 @@ class Scan:
         return self.head.startswith(b"PAR1")
 
 
-def scan(path: Path, *, copy_to: Path | None = None) -> Scan:
-    """Read the file once, in constant memory; with ``copy_to``, what is measured is exactly what was copied.
+def scan(path: Path, *, copy_to: Callable[[bytes], object] | None = None) -> Scan:
+    """Read the file once, in constant memory; with ``copy_to``, what is measured is exactly what it was handed.
 
     Raises:
         OSError: the file cannot be read, or the copy not be written.
@@ -61,25 +62,14 @@ def scan(path: Path, *, copy_to: Path | None = None) -> Scan:
     digest = hashlib.sha256()
     size, head = 0, b""
     with path.open("rb", buffering=0) as source:
-        target = copy_to.open("wb", buffering=0) if copy_to else None
-        try:
-            while block := source.read(BLOCK):
-                digest.update(block)
-                if len(head) < HEAD:
-                    head += block[: HEAD - len(head)]
-                size += len(block)
-                if target is not None:
-                    _write_all(target.write, block)
-        finally:
-            if target is not None:
-                target.close()
+        while block := source.read(BLOCK):
+            digest.update(block)
+            if len(head) < HEAD:
+                head += block[: HEAD - len(head)]
+            size += len(block)
+            if copy_to is not None:
+                copy_to(block)
     return Scan(digest.hexdigest(), size, head)
-
-
-def _write_all(write: object, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[write(view) :]  # pyright: ignore[reportCallIssue]
 
 
 def refuse_what_is_no_table(head: bytes) -> None:

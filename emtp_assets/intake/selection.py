@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from emtp_assets.intake.form import DATA, HEADER, PREAMBLE
 from emtp_assets.intake.plain_lines import stretches
 from emtp_assets.intake.rows import Batch, Rows
 from emtp_assets.intake.scope import Scope
+from emtp_assets.storage.lake import keep_private
 
 WORTH_IT = 8 << 20
 """Bytes of a text from which its selection is kept."""
@@ -60,12 +60,14 @@ class Selection:
 def _parts(
     text: Path, begins: NDArray[np.int64], ends: NDArray[np.int64], lines: NDArray[np.int64]
 ) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
-    with text.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+    with text.open("rb", buffering=0) as handle:
         for at in range(0, len(begins), _ROWS_AT_ONCE):
             part = slice(at, at + _ROWS_AT_ONCE)
-            together = zip(*stretches(begins[part], ends[part]), strict=True)
-            yield b"".join([octets[begin:end] for begin, end in together]), lines[part]
-            octets.madvise(mmap.MADV_DONTNEED)  # else the whole text counts as memory of ours
+            octets = []
+            for begin, end in zip(*stretches(begins[part], ends[part]), strict=True):
+                handle.seek(begin)
+                octets.append(handle.read(end - begin))
+            yield b"".join(octets), lines[part]
 
 
 class Selecting:
@@ -111,6 +113,7 @@ class Selections:
             return
         target = self._path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(self.root)
         partial = folder / "selection.parquet"
         said = {"sha256": selection.sha256, "ambito": selection.fingerprint}
         names = ["desde", "hasta", "linea", "anio"]

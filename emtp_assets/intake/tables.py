@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from emtp_assets.intake.layout import Layout
 from emtp_assets.intake.odd_lines import Row
 from emtp_assets.intake.plain_lines import Plain
 from emtp_assets.intake.recognition import Header, raw_name
+from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import writer
 
 _ROWS_A_GROUP = 61_440
 _BYTES_AT_ONCE = 4 << 20
@@ -60,19 +61,21 @@ def _unquoted(raw: bytes, names: Sequence[str], layout: Layout) -> Sequence[pa.A
 
 
 class YearWriter:
-    """One academic year's raw Parquet file, written as rows come; the same rows give the same bytes.
+    """One academic year's raw Parquet file, encrypted, written as rows come.
 
     Columns: `raw_columns` as text, ``_delivery`` (text) and ``_row`` (int64).
     """
 
-    def __init__(self, target: Path, layout: Layout, sha256: str, footer: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, target: Path, layout: Layout, sha256: str, footer: Mapping[str, str]
+    ) -> None:
         self._layout = layout
         self._names = raw_columns(layout.header)
         self._sent = sent_columns(layout.header)
         self._sha256 = sha256
         fields = [*((name, pa.string()) for name in self._names), ("_delivery", pa.string()), (_NUMBER, pa.int64())]
         self._schema = pa.schema(fields, metadata=dict(footer))
-        self._writer = pq.ParquetWriter(target, self._schema, compression="zstd")
+        self._writer = writer(target, self._schema, settings)
         self._raw: list[bytes] = []
         self._raw_size = 0
         self._numbers: list[NDArray[np.int64]] = []

@@ -8,10 +8,11 @@ from __future__ import annotations
 import dagster as dg
 
 from emtp_assets.contracts import all_contracts
-from emtp_assets.keys import PUBLISHED, key_of
-from emtp_assets.lineage.graph import PROCESSED, PROCESSED_SET, OfficialColumn
+from emtp_assets.keys import CANDIDATE, PUBLISHED, key_of
+from emtp_assets.lineage.graph import PROCESSED, PROCESSED_SET, RELEASED, OfficialColumn, Ref
 from emtp_assets.lineage.relation import LineageError
 from emtp_assets.lineage.store import graph_of
+from emtp_assets.privacy.plans.public import public_plan
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Layer
 
@@ -38,10 +39,16 @@ def column_lineage(settings: Settings, asset_key: dg.AssetKey) -> dg.TableColumn
 
     The tables of one asset are taken together: columns of one name share their origins.
     """
-    table = PROCESSED_SET if asset_key == PUBLISHED else "/".join(reversed(asset_key.path))
-    if table.partition("/")[0] not in _FOLLOWED:
+    if asset_key == CANDIDATE:
+        names = [f"{RELEASED}/{population.name}" for population in public_plan().populations]
+    else:
+        names = [PROCESSED_SET if asset_key == PUBLISHED else "/".join(reversed(asset_key.path))]
+    if names[0].partition("/")[0] not in {*_FOLLOWED, RELEASED}:
         return None
-    columns = graph_of(settings).of_asset(table)
+    columns: dict[str, set[Ref]] = {}
+    for name in names:
+        for column, origins in graph_of(settings).of_asset(name).items():
+            columns.setdefault(column, set()).update(origins)
     if not columns:
         return None
     return dg.TableColumnLineage(

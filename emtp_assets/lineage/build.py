@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from emtp_assets.contracts import Contract
 from emtp_assets.lineage.graph import PROCESSED, PROCESSED_SET, RAW, ColumnGraph, Table
+from emtp_assets.lineage.leaving import microdata_tables, public_tables
 from emtp_assets.lineage.reading import Reader
 from emtp_assets.lineage.relation import Branch, Lineage, LineageError, Relation, grouped, leaf
+from emtp_assets.microdata.plans import MicrodataPlan
 from emtp_assets.privacy.disclosure import SUPPRESSED
 from emtp_assets.privacy.plans import Counts, Plan
+from emtp_assets.privacy.plans.public import PublicPlan
 from emtp_assets.publication.catalogue import ROW_ORIGIN, PublishedTable
 from emtp_assets.storage.lake import Layer
 
@@ -23,8 +26,10 @@ def build_graph(
     contracts: Iterable[Contract],
     plans: Sequence[Plan],
     published: Iterable[PublishedTable],
+    public: PublicPlan | None = None,
+    microdata: Iterable[MicrodataPlan] = (),
 ) -> ColumnGraph:
-    """The graph of every cleaned, aggregated, anonymized and published table.
+    """The graph of every cleaned, aggregated, anonymized and published table; of public tables and microdata too.
 
     Args:
         models: the SQL of each dbt model as it runs, by name.
@@ -45,6 +50,10 @@ def build_graph(
         relation = _read(name, Reader(relations), models[name])
         tables[table] = Table.of(f"{layer}/{dataset}", relation)
         relations[name] = leaf(table, relation.names)
+
+    tables |= microdata_tables(microdata, tables)
+    if public is not None:
+        tables |= public_tables(public, tables, YEAR)
 
     outputs: dict[str, Relation] = {}
     for plan in plans:

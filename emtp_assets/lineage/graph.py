@@ -5,6 +5,7 @@ Plain data that goes to JSON and back. How it is found out is `build`'s business
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from emtp_assets.lineage.relation import ROW, Lineage, LineageError, Ref, Relati
 RAW = "raw"
 PROCESSED = "processed"
 PROCESSED_SET = f"{PROCESSED}/conjunto_publicado"
+RELEASED = "released"
+MICRODATA = "microdata"
 
 
 class OfficialColumn(str):
@@ -105,6 +108,21 @@ class ColumnGraph:
             for column in table.columns
             for official in sorted(officials & {_named(ref) for ref in self.official(name, column).value})
         ]
+
+    def ways(self, table: str, column: str) -> dict[Ref, tuple[Ref, ...]]:
+        """By raw column whose values may show in a column: the shortest way to it, both ends included."""
+        found: dict[Ref, tuple[Ref, ...]] = {}
+        pending: deque[tuple[Ref, ...]] = deque([((table, column),)])
+        seen = {(table, column)}
+        while pending:
+            way = pending.popleft()
+            if way[-1][0].startswith(f"{RAW}/"):
+                found[way[-1]] = way
+                continue
+            for origin in sorted(self._here(way[-1]).value - seen):
+                seen.add(origin)
+                pending.append((*way, origin))
+        return found
 
     def of_asset(self, asset: str) -> dict[str, set[Ref]]:
         """The columns of an asset's tables, one name together, and the (upstream asset, column) behind."""

@@ -11,8 +11,11 @@ from pathlib import Path
 from emtp_assets.contracts import all_contracts, registry
 from emtp_assets.contracts.codes import SEEDS
 from emtp_assets.lineage.graph import ColumnGraph
+from emtp_assets.microdata import plans as microdata
 from emtp_assets.privacy import plans
+from emtp_assets.privacy.plans import public
 from emtp_assets.publication import catalogue
+from emtp_assets.releases import layout
 from emtp_assets.settings import Settings
 from emtp_assets.transformation import dbt
 from emtp_assets.transformation import models as dbt_models
@@ -50,6 +53,8 @@ def compute(settings: Settings) -> ColumnGraph:
         contracts=contracts,
         plans=[plans.plan_for(contract.dataset) for contract in contracts],
         published=catalogue.all_tables(),
+        public=public.public_plan(),
+        microdata=[microdata.microdata_plan(dataset) for dataset in microdata.MICRODATA_SETS],
     )
 
 
@@ -79,5 +84,7 @@ def _sources(settings: Settings) -> Iterator[Path]:
     yield from sorted(SEEDS.glob("*.csv"))
     yield from sorted(registry.FOLDER.glob("*.yaml"))
     yield from sorted(plans.FOLDER.glob("*.yaml"))
-    yield from (catalogue.SOURCE, Path(catalogue.__file__), Path(dbt.__file__))
+    yield from sorted(microdata.FOLDER.glob("*.yaml"))
+    yield from (catalogue.SOURCE, Path(catalogue.__file__), Path(dbt.__file__), Path(layout.__file__))
+    yield from (Path(public.__file__), microdata.FOLDER / "__init__.py")
     yield from sorted(Path(__file__).parent.glob("*.py"))

@@ -6,14 +6,11 @@ what to hide is `suppression`; the independent attack on the answer is `attack`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-
-from emtp_assets.privacy.linked_cells import LinkedCells
-from emtp_assets.privacy.suppression import UnprovenError, suppress
 
 SUPPRESSED = "suppressed"
 
@@ -34,7 +31,16 @@ class ProtectedTable:
     dimensions: tuple[str, ...]
 
 
-def protect(cells: pa.Table, measure: str, tables: Sequence[ProtectedTable], *, minimum: int) -> dict[str, pa.Table]:
+def protect(
+    cells: pa.Table,
+    measure: str,
+    tables: Sequence[ProtectedTable],
+    *,
+    minimum: int,
+    hide: Mapping[str, pa.Table] | None = None,
+    insiders: bool = True,
+    insider_width: int | None = None,
+) -> dict[str, pa.Table]:
     """Publishable versions of linked count tables, small counts hidden and not to be worked out.
 
     Args:
@@ -66,15 +72,23 @@ def protect(cells: pa.Table, measure: str, tables: Sequence[ProtectedTable], *, 
     Raises:
         DisclosureError: malformed input, or no suppression found that carries the proof above.
     """
+    # scipy and HiGHS cost a second: not while a code location loads.
+    from emtp_assets.privacy.linked_cells import LinkedCells
+    from emtp_assets.privacy.suppression import UnprovenError, suppress
+
     _check(cells, measure, tables, minimum)
+    width = minimum - 1 if insider_width is None else insider_width
+    if not min(1, minimum - 1) <= width <= minimum - 1:
+        raise DisclosureError(f"El ancho ante quien conoce su celda debe estar entre 1 y {minimum - 1}, no {width}")
     base = _base(cells, measure, tables)
     counts = base.column(measure).to_numpy().astype(np.int64)
     groups = [_group(base, table.dimensions) for table in tables]
+    forced = _forced(base, tables, groups, hide or {})
     if base.num_rows == 0:
         hidden = [np.zeros(0, dtype=bool) for _ in tables]
     else:
         try:
-            hidden = suppress(LinkedCells.of(counts, groups), minimum)
+            hidden = suppress(LinkedCells.of(counts, groups), minimum, forced, insider_width=width if insiders else 0)
         except UnprovenError as failure:
             raise DisclosureError(
                 f"Las tablas {', '.join(t.name for t in tables)} no se pueden proteger: {failure}. "
@@ -133,6 +147,29 @@ def _group(base: pa.Table, dimensions: tuple[str, ...]) -> np.ndarray:
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[group]
+
+
+def _forced(
+    base: pa.Table, tables: Sequence[ProtectedTable], groups: Sequence[np.ndarray], hide: Mapping[str, pa.Table]
+) -> list[np.ndarray]:
+    """For each table, a mask over its groups: those that ``hide`` names."""
+    if unknown := sorted(set(hide) - {table.name for table in tables}):
+        raise DisclosureError(f"Se piden celdas suprimidas de tablas que no existen: {', '.join(unknown)}")
+    forced = []
+    for table, group in zip(tables, groups, strict=True):
+        names = list(table.dimensions)
+        _, first = np.unique(group, return_index=True)
+        rows = hide.get(table.name)
+        if rows is None or not rows.num_rows or not names:
+            forced.append(np.full(len(first), rows is not None and rows.num_rows > 0))
+            continue
+        if absent := sorted(set(names) - set(rows.column_names)):
+            raise DisclosureError(f"A las celdas por suprimir de {table.name} les faltan columnas: {', '.join(absent)}")
+        there = base.select(names).take(pa.array(first))
+        asked = rows.select(names).cast(there.schema)
+        number = _group(pa.concat_tables([there, asked]), table.dimensions)
+        forced.append(np.isin(number[: len(first)], number[len(first) :]))
+    return forced
 
 
 def _answer(

@@ -85,6 +85,7 @@ class SetBuilder:
             "ejecucion": run_id,
             "version_codigo": code_version(),
             "modo": self.settings.mode.value,
+            "modo_privacidad": self.settings.privacy_mode.in_words,
             "minimo_supresion": self.settings.suppression_minimum,
             "origen": origins.pop() if len(origins) == 1 else Origin.MIXED.value,
             "ausentes": [

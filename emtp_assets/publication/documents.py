@@ -33,10 +33,12 @@ def dictionary_csv(tables: Sequence[PublishedTable]) -> str:
     return out.getvalue()
 
 
-def dictionary_markdown(tables: Sequence[PublishedTable]) -> str:
-    """The same for reading, with the legend of symbols."""
+def dictionary_markdown(tables: Sequence[PublishedTable], provenance: Mapping[str, Any]) -> str:
+    """The same for reading, with the privacy mode and the legend of symbols."""
     lines = [
         "# Diccionario de datos",
+        "",
+        f"Modo de privacidad {provenance['modo_privacidad']}. Aquí sólo hay cifras agregadas y protegidas.",
         "",
         "## Símbolos de las columnas `_nota`",
         "",
@@ -127,6 +129,7 @@ def readme(provenance: Mapping[str, Any], tables: Sequence[PublishedTable]) -> s
         f"Conjunto: {provenance['conjunto']}",
         f"Generado: {provenance['generado']}",
         f"Versión del código: {provenance['version_codigo']}",
+        f"Modo de privacidad: {provenance['modo_privacidad']}",
         f"Mínimo de supresión: {provenance['minimo_supresion']}",
         "",
         "ARCHIVOS",

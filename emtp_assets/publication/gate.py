@@ -20,6 +20,21 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import session
 from emtp_assets.storage.lake import Lake
 
+NOTHING_LEAVES = (
+    "El modo de privacidad C (acceso completo) es de uso interno: no se publica ni se libera nada. Publique desde una "
+    "instancia en modo A o B (EMTP_PRIVACY_MODE). El conjunto publicado anterior sigue vigente"
+)
+
+
+def refuse_full_access(settings: Settings) -> None:
+    """Let nothing be published from an instance that works on persons by name.
+
+    Raises:
+        PublicationError: privacy mode C, with the reason in Spanish.
+    """
+    if not settings.privacy_mode.publishes:
+        raise PublicationError(NOTHING_LEAVES)
+
 
 class NotApprovedError(PublicationError):
     """The set would restate published figures beyond the thresholds, and nobody has approved exactly that."""
@@ -36,6 +51,7 @@ def pending(settings: Settings, lake: Lake, *, describe: Describe, now: datetime
         PublicationError: the anonymized layer is not fit to be published.
         OSError, duckdb.Error, sqlite3.Error: something could not be read.
     """
+    refuse_full_access(settings)
     store = SetStore(settings.data_dir)
     # Nobody swaps nor prunes the set that is being read.
     with store.exclusive(), lake.staging() as folder, session(settings) as connection:

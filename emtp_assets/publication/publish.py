@@ -76,6 +76,7 @@ def publish(
         NotApprovedError: they do, and nobody approved it.
         PublicationError: nothing was published and the former set stands; the message says why, in Spanish.
     """
+    gate.refuse_full_access(settings)
     store = SetStore(settings.data_dir)
     try:
         with store.exclusive():
@@ -133,7 +134,7 @@ def _write_documents(folder: Path, record: Mapping[str, Any], now: datetime) -> 
     tables = all_tables()
     texts = {
         f"{documents.DICTIONARY}.csv": (documents.dictionary_csv(tables), ENCODING),
-        f"{documents.DICTIONARY}.md": (documents.dictionary_markdown(tables), "utf-8"),
+        f"{documents.DICTIONARY}.md": (documents.dictionary_markdown(tables, record), "utf-8"),
         documents.PROVENANCE_FILE: (documents.as_json(record), "utf-8"),
         documents.METADATA_FILE: (documents.as_json(documents.metadata(record, local)), "utf-8"),
         documents.CORRECTIONS_FILE: (document(record["correcciones"], now), "utf-8"),

@@ -19,6 +19,7 @@ from emtp_assets.publication.sets import SetStore
 from emtp_assets.settings import Mode, Settings
 from emtp_assets.storage.lake import Layer
 from emtp_assets.storage.provenance import code_version
+from emtp_assets.storage.storage_key import storage_key
 
 _BY_HAND = "carpeta"
 # Named are those that stay: a folder that a later version adds may hold persons.
@@ -88,21 +89,24 @@ def prepare(settings: Settings, publication: Publication, folder: Path) -> Setti
     deliveries = _deliveries(settings, publication)
     data = folder.resolve() / "data"
     data.mkdir(parents=True, mode=0o700)
-    source, target, ledger = Archive(settings.data_dir), Archive(data), Ledger(data)
+    rebuilt = settings.model_copy(
+        update={
+            "data_dir": data,
+            "drop_dir": data / "drop",
+            "mode": Mode(publication.mode),
+            "suppression_minimum": publication.suppression_minimum,
+            # A demonstration's own key lies in its data folder, and the deliveries are sealed with it.
+            "storage_key": storage_key(settings),
+        }
+    )
+    source, target, ledger = Archive(settings), Archive(rebuilt), Ledger(data)
     for delivery in deliveries:
         bytes_at = source.path(delivery.sha256).resolve()
         link = target.root / delivery.sha256[:2] / bytes_at.name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(bytes_at)
         ledger.record(delivery)
-    return settings.model_copy(
-        update={
-            "data_dir": data,
-            "drop_dir": data / "drop",
-            "mode": Mode(publication.mode),
-            "suppression_minimum": publication.suppression_minimum,
-        }
-    )
+    return rebuilt
 
 
 def made_of(publication: Publication, rebuilt: Settings) -> dict[tuple[str, int], str]:
@@ -159,7 +163,7 @@ def forget_persons(rebuilt: Settings) -> None:
 
 
 def _deliveries(settings: Settings, publication: Publication) -> list[Delivery]:
-    ledger, archive = Ledger(settings.data_dir), Archive(settings.data_dir)
+    ledger, archive = Ledger(settings.data_dir), Archive(settings)
     wanted = {sha for shas in publication.sources.values() for sha in shas} | set(publication.deliveries.values())
     found = [delivery for delivery in ledger.deliveries() if delivery.sha256 in wanted]
     if unknown := sorted(wanted - {delivery.sha256 for delivery in found}):

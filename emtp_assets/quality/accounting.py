@@ -17,7 +17,7 @@ from emtp_assets.contracts import Contract, Severity
 from emtp_assets.quality.drift import drift_specs
 from emtp_assets.quality.outcome import Outcome, number, percent
 from emtp_assets.quality.rules import spec
-from emtp_assets.storage.duck import literal
+from emtp_assets.storage.duck import parquet
 from emtp_assets.storage.lake import Layer
 
 DUPLICATE = "duplicado"
@@ -209,7 +209,7 @@ def _total_text(measure: str) -> str:
 
 
 def _table(path: Path) -> str:
-    return f"read_parquet({literal(path)}, hive_partitioning=false)"
+    return parquet(path, hive=False)
 
 
 def _plain(value: float) -> str:

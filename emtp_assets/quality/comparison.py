@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from emtp_assets.contracts import Column, Contract, LogicalType, Treatment, read_codes
-from emtp_assets.storage.duck import literal
+from emtp_assets.storage.duck import parquet
 
 SMALL_DOMAIN = 500
 """Distinct values up to which a column without a code list is taken for one of categories, if they recur."""
@@ -212,4 +212,4 @@ def _codes(column: Column) -> list[str]:
 
 
 def _table(path: Path) -> str:
-    return f"read_parquet({literal(path)}, hive_partitioning=false)"
+    return parquet(path, hive=False)

@@ -5,11 +5,11 @@ The check that says it is `drift`'s, the measuring `comparison`'s.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from math import sqrt
 
 from emtp_assets.contracts import Classification, Column, Contract, read_codes
+from emtp_assets.contracts.discretion import discreet
 from emtp_assets.contracts.structure import markdown_table
 from emtp_assets.quality.comparison import ColumnChange, Value
 from emtp_assets.quality.outcome import WITHHELD, number, percent
@@ -177,9 +177,7 @@ def _value(column: Column, value: Value) -> str:
     if value.listed:
         name = read_codes(column.code_list or "").get(value.text)
         return f"{value.text} ({name})" if name else value.text
-    if value.before >= _FEWEST or re.fullmatch(r"\d{1,5}|\w{1,3}", value.text):
-        return value.text
-    return re.sub(r"[^\W\d]", "A", re.sub(r"\d", "9", value.text))[:20]
+    return value.text if value.before >= _FEWEST else discreet(value.text)
 
 
 def _values(column: Column, values: Sequence[Value]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from emtp_assets.contracts import Contract, Severity
+from emtp_assets.contracts.discretion import discreet, without_values
 from emtp_assets.quality.outcome import EXAMPLES, Outcome, number
 from emtp_assets.quality.rules import PARTITION, Rule, rules_for
 from emtp_assets.quality.tally import Measure, TableFiles, Tally, frame, padded
@@ -312,7 +313,8 @@ def _observed(question: _Question, tally: Tally, here: np.ndarray, year: int) ->
     """What was found, in words, and the values out of the rule, the commonest first."""
     measure = question.measure
     if measure is Measure.MISSING:
-        return (f"faltan: {_shown(tally, int(here[0]))}" if len(here) else "ninguna falta"), ()
+        # Names of the contract, not values of a file.
+        return (f"faltan: {tally.values.column(0)[int(here[0])]}" if len(here) else "ninguna falta"), ()
     if measure is not None and measure.of_table:
         values = tally.values.column(0).filter(pa.array(tally.years == year)).to_pylist()
         return (values[0] if values else "sin filas"), ()
@@ -326,8 +328,13 @@ def _shown(tally: Tally, position: int) -> str:
     row = {name: tally.values.column(name)[position].as_py() for name in tally.columns}
     if len(row) == 1:
         value = next(iter(row.values()))
-        return "(vacío)" if value is None else str(value)
-    return ", ".join(f"{name}={'(vacío)' if value is None else value}" for name, value in row.items())
+        return _value(value)
+    return ", ".join(f"{name}={_value(value)}" for name, value in row.items())
+
+
+def _value(value: Any) -> str:
+    """A value as anybody may read it: mistakes put people's numbers and names into public columns too."""
+    return "(vacío)" if value is None else discreet(str(value))
 
 
 def _aggregate(rule: Rule, year: int, result: ExpectationValidationResult, rows: int) -> Outcome:
@@ -338,10 +345,12 @@ def _aggregate(rule: Rule, year: int, result: ExpectationValidationResult, rows:
     outside = int(details.get("unexpected_count") or 0)
     value = details.get("observed_value")
     observed = f"{number(outside)} filas fuera" if value is None or rule.personal else value
-    if not isinstance(observed, str | int | float):
-        observed = str(observed)[:200]
+    if isinstance(observed, list | tuple | set):
+        observed = ", ".join(_value(value) for value in observed)[:200]
+    elif not isinstance(observed, int | float):
+        observed = observed if observed.endswith("filas fuera") else _value(observed)
     listed = [] if rule.personal else details.get("unexpected_list") or []
-    examples = tuple(dict.fromkeys(str(value) for value in listed))[:EXAMPLES]
+    examples = tuple(dict.fromkeys(_value(value) for value in listed))[:EXAMPLES]
     return _outcome(
         rule,
         year,
@@ -354,8 +363,9 @@ def _aggregate(rule: Rule, year: int, result: ExpectationValidationResult, rows:
 
 
 def _said(rule: Rule, error: str) -> str:
-    """The error as an operator may read it; on personal columns no message, for it may quote a value."""
-    return "no se pudo evaluar" if rule.personal else f"no se pudo evaluar: {error.splitlines()[0][:300]}"
+    """The error as an operator may read it, without what it quotes of the data; of personal columns no message."""
+    said = without_values(error.splitlines()[0])[:300]
+    return "no se pudo evaluar" if rule.personal else f"no se pudo evaluar: {said}"
 
 
 def _outcome(

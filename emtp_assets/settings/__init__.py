@@ -56,6 +56,28 @@ class PrivacyMode(StrEnum):
         """Whether names and dates of birth may be asked for."""
         return self is PrivacyMode.FULL
 
+    @property
+    def publishes(self) -> bool:
+        """Whether figures may leave the instance: never one that works on persons by name."""
+        return self is not PrivacyMode.FULL
+
+    @property
+    def gives_microdata(self) -> bool:
+        """Whether one row a person may be delivered, to somebody in the ministry."""
+        return self is not PrivacyMode.AGGREGATES
+
+    @property
+    def in_words(self) -> str:
+        """As people see it wherever the mode is shown."""
+        return f"{self.value} · {_PRIVACY_MODES[self.value]}"
+
+
+_PRIVACY_MODES = {
+    "A": "sólo cifras agregadas",
+    "B": "microdatos seudonimizados para investigación interna",
+    "C": "acceso completo, interno: con finalidad y registro de accesos, sin publicación",
+}
+
 
 class Settings(BaseSettings):
     """Every knob of an instance. Each field is the variable ``EMTP_<FIELD>``; see `.env.example`."""
@@ -80,8 +102,20 @@ class Settings(BaseSettings):
     suppression_minimum: Annotated[int, Field(ge=3)] = 10
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
+    # The key that is to replace that one: `rotar_clave` rebuilds everything under it.
+    pseudonym_key_next_file: Path | None = None
+
+    # With what archive, raw layer, lines set aside and refused files are encrypted.
+    storage_key: SecretStr | None = None
+    storage_key_file: Path | None = None
 
     privacy_mode: PrivacyMode = PrivacyMode.AGGREGATES
+    # Mode B: persons that share each combination, at least; and one in how many a row is, on average.
+    microdata_k: Annotated[int, Field(ge=10)] = 10
+    microdata_average_risk: Annotated[float, Field(gt=0, le=0.05)] = 0.01
+    # Mode C: for what persons are looked at by name, and who answers for it. Without them nothing starts.
+    access_purpose: str | None = None
+    access_responsible: str | None = None
 
     # The ministry's own certificate authority. Beside the system's list; for the replica, in place of it.
     ca_file: Path | None = None
@@ -113,6 +147,16 @@ class Settings(BaseSettings):
     def _drop_inside_data_by_default(self) -> Settings:
         if self.drop_dir is None:
             object.__setattr__(self, "drop_dir", self.data_dir / "drop")
+        return self
+
+    @model_validator(mode="after")
+    def _full_access_has_a_purpose(self) -> Settings:
+        given = {"EMTP_ACCESS_PURPOSE": self.access_purpose, "EMTP_ACCESS_RESPONSIBLE": self.access_responsible}
+        if self.privacy_mode.full_access and (lacking := [n for n, v in given.items() if not (v or "").strip()]):
+            raise ValueError(
+                f"El modo de privacidad C (acceso completo) exige {' y '.join(lacking)}: para qué se accede a datos "
+                "con nombre, y quién responde. Defínalas, o vuelva a EMTP_PRIVACY_MODE=A"
+            )
         return self
 
     @property

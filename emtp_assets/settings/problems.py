@@ -33,7 +33,10 @@ def problems(error: ValidationError) -> list[str]:
 
 
 def _told(part: type[BaseSettings], problem: Any) -> str:
-    at = str(problem["loc"][0]) if problem["loc"] else ""
+    if not problem["loc"]:
+        # What several variables break together says itself which ones.
+        return f"{problem['msg'].removeprefix('Value error, ')}."
+    at = str(problem["loc"][0])
     field = part.model_fields.get(at)
     prefix = str(part.model_config.get("env_prefix", ""))
     variable = at if at.isupper() or field is None else prefix + at.upper()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,27 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import add_key, relation
+from emtp_assets.storage.temporary import Own, sweep
+
+__all__ = ["SPILL", "literal", "parquet", "session", "session_config"]
+
+parquet = relation
+
+
+SPILL = "derrame"
+"""The room, in ``.staging``, of what does not fit into a session's memory: a folder for each process at work."""
+_spills: dict[Path, Own] = {}
+
+
+def _spill(room: Path) -> Path:
+    """This process's folder for it. DuckDB writes it in the clear and needs names, so what a killed process left there
+    is removed by the next one."""
+    if room not in _spills or not _spills[room].path.is_dir():
+        _spills[room] = Own(room)
+        atexit.register(_spills[room].close)
+        sweep(room)
+    return _spills[room].path
 
 
 def session_config(settings: Settings) -> dict[str, str]:
@@ -17,7 +39,7 @@ def session_config(settings: Settings) -> dict[str, str]:
     return {
         "memory_limit": settings.duckdb_memory_limit,
         "threads": str(settings.duckdb_threads),
-        "temp_directory": str(settings.data_dir / ".staging" / "spill"),
+        "temp_directory": str(_spill(settings.data_dir / ".staging" / SPILL)),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "preserve_insertion_order": "true",
@@ -26,7 +48,7 @@ def session_config(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def session(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory session under the instance's limits.
+    """An in-memory session under the instance's limits, which can read what is encrypted in the lake.
 
     dagster-duckdb's resource opens it, so that its retry and configuration apply; it leaves the connection
     open when the body raises, hence the closing here.
@@ -34,6 +56,7 @@ def session(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     resource = DuckDBResource(database=":memory:", connection_config=dict(session_config(settings)))
     with resource.get_connection() as connection:
         try:
+            add_key(connection, settings)
             yield connection
         finally:
             connection.close()
@@ -42,18 +65,3 @@ def session(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 def literal(value: str | Path) -> str:
     """A value as a SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
-
-
-def parquet(paths: list[Path] | Path) -> str:
-    """A table expression over Parquet files, their ``academic_year`` folder read as a column.
-
-    Raises:
-        ValueError: no file is named; DuckDB has no empty list of files.
-    """
-    files = [paths] if isinstance(paths, Path) else paths
-    if not files:
-        raise ValueError("no Parquet file to read")
-    listed = ", ".join(literal(path) for path in files)
-    return (
-        f"read_parquet([{listed}], hive_partitioning=true, hive_types={{'academic_year': INTEGER}}, union_by_name=true)"
-    )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from emtp_assets.storage.swapping import settle, writing
+from emtp_assets.storage.temporary import Own, sweep
+
 PART = "part.parquet"
-_ABANDONED_SECONDS = 24 * 3600
 
 
 class Layer(StrEnum):
@@ -29,11 +28,13 @@ class Lake:
     """``<data>/<layer>/<table>/academic_year=<year>/part.parquet``: the system of record.
 
     A reader sees a year's file as it was or as it is, never in between: files are written beside and put
-    in place by ``os.replace`` on the same file system.
+    in place by ``os.replace`` on the same file system. All layers may be replaced together (`swapping`): opening the
+    lake ends a swap that was killed, and what was made of the former layers is then no longer put in place.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
+        self._generation = settle(data_dir)
 
     def part(self, layer: Layer, table: str, year: int) -> Path:
         """Where that table's year lies, whether or not it exists."""
@@ -54,33 +55,32 @@ class Lake:
     def staging(self) -> Iterator[Path]:
         """A private folder on the lake's own file system; what is not promoted from it is removed.
 
-        Those of processes that were killed are removed a day later, by whoever stages next.
+        Those of processes that were killed are removed by whoever stages next.
         """
         room = self.data_dir / ".staging"
-        folder = room / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        keep_private(room)
-        for left in room.iterdir():
-            if left.is_dir() and time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        own = Own(room)
         try:
-            yield folder
+            keep_private(room)
+            sweep(room)
+            yield own.path
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            own.close()
 
     def promote(self, staged: Path, layer: Layer, table: str, year: int) -> Path:
         """Put a staged file in place of that year's, atomically and durably.
 
         Raises:
             OSError: the disk refused; the year's former file still stands.
+            SwappedError: all layers were replaced since this lake was opened.
         """
         target = self.part(layer, table, year)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if layer is not Layer.ANONYMIZED:
-            keep_private(self.data_dir / layer)
         sync(staged)
-        staged.replace(target)
-        sync(target.parent)
+        with writing(self.data_dir, self._generation):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if layer is not Layer.ANONYMIZED:
+                keep_private(self.data_dir / layer)
+            staged.replace(target)
+            sync(target.parent)
         return target
 
     def withdraw(self, layer: Layer, table: str, year: int) -> None:

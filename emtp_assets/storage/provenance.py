@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, SubprocessError, check_output
 
-import pyarrow.parquet as pq
-
-from emtp_assets.settings import HOME
+from emtp_assets.settings import HOME, Settings
+from emtp_assets.storage.restricted import metadata
 
 _FOOTER_KEY = "emtp_procedencia"
 
@@ -33,8 +32,8 @@ class MixedKeysError(ValueError):
 class Provenance:
     """The deliveries behind a file (SHA-256 of each), whether they are real, and the code that made it.
 
-    ``key`` is the fingerprint of the pseudonym key, None while a file holds no pseudonym: pseudonyms made
-    with two keys never match, so tables that hold them must never be joined.
+    ``key`` is the id of the pseudonym key and of the pseudonyms' form, None while a file holds no pseudonym: those
+    made with two keys, or in two forms, never match, so tables that hold them must never be joined.
     """
 
     deliveries: tuple[str, ...]
@@ -59,7 +58,7 @@ class Provenance:
             raise MixedKeysError(
                 "Los seudónimos de los años que se cruzan fueron hechos con claves distintas "
                 f"({', '.join(sorted(keys))}). "
-                "Vuelva a materializar la capa limpia de todos los años con la clave vigente."
+                "Rehaga todos los años con una sola: «emtp rotate-key»."
             )
         return Provenance(
             deliveries=tuple(sorted({sha for p in known for sha in p.deliveries})),
@@ -69,21 +68,22 @@ class Provenance:
         )
 
     @staticmethod
-    def of(path: Path) -> Provenance:
-        """Read it back from a Parquet file of the lake.
+    def of(path: Path, settings: Settings | None = None) -> Provenance:
+        """Read it back from a Parquet file of the lake; ``settings``: whose key opens it, where it may be encrypted.
 
         Raises:
             KeyError: the file carries none, so it was not written by this product.
+            SealError: it is encrypted, and this is not the key, or it is damaged.
         """
-        footer = pq.read_metadata(path).metadata or {}
+        footer = metadata(path, settings).metadata or {}
         stored = json.loads(footer[_FOOTER_KEY.encode()])
         return Provenance(
             tuple(stored["entregas"]), Origin(stored["origen"]), stored["version_codigo"], stored.get("clave")
         )
 
-    def with_key(self, fingerprint: str) -> Provenance:
-        """The same, for a table whose pseudonyms were made with the key of that fingerprint."""
-        return replace(self, key=fingerprint, code_version=code_version())
+    def with_key(self, key: str | None) -> Provenance:
+        """The same, for a table whose pseudonyms were made with the key of that id, or that has none of any key."""
+        return replace(self, key=key, code_version=code_version())
 
     def without_deliveries(self) -> Provenance:
         """The same, for a file that leaves the house: which deliveries it is made of stands in ``procedencia.json``.

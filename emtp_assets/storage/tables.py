@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from emtp_assets.settings import Settings
 from emtp_assets.storage.provenance import Provenance
+from emtp_assets.storage.restricted import metadata
 
 
-def row_count(path: Path) -> int:
-    """Rows of a Parquet file, from its footer."""
-    return pq.read_metadata(path).num_rows
+def row_count(path: Path, settings: Settings | None = None) -> int:
+    """Rows of a Parquet file, from its footer; ``settings``: whose key opens it, where it may be encrypted."""
+    return metadata(path, settings).num_rows
 
 
-def table_metadata(path: Path) -> dict[str, Any]:
+def table_metadata(path: Path, settings: Settings | None = None) -> dict[str, Any]:
     """What Dagster shows of a year's file: rows, bytes, origin, deliveries and code version."""
-    provenance = Provenance.of(path)
-    rows = row_count(path)
+    provenance = Provenance.of(path, settings)
+    rows = row_count(path, settings)
     return {
         "dagster/row_count": rows,
         "dagster/partition_row_count": rows,

@@ -9,28 +9,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emtp_assets.contracts import Contract
 from emtp_assets.contracts.codes import SEEDS
+from emtp_assets.contracts.discretion import without_values
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import using_key
 from emtp_assets.settings import Settings
-from emtp_assets.storage.duck import session_config
+from emtp_assets.storage import restricted
+from emtp_assets.storage.duck import parquet, session_config
+from emtp_assets.storage.lake import PART, Layer
+from emtp_assets.storage.temporary import unnamed
 from emtp_assets.transformation.facts import for_macros
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from dbt.contracts.graph.manifest import Manifest
 
 _manifests: dict[str, bytes] = {}
+_SCRATCH, _AT_ONCE = "filas", 5
 
 
 class TransformationError(RuntimeError):
-    """A dbt model failed; the message is DuckDB's or dbt's own."""
+    """A dbt model failed; the message is DuckDB's or dbt's own, without what it quotes of the data."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ def run_models(
     output: Path,
     footers: Mapping[str, Mapping[int, Mapping[str, str]]],
     contracts: Iterable[Contract] = (),
+    crosswalk: pa.Table | None = None,
 ) -> None:
     """Run models for some academic years into ``output/<model>/academic_year=<year>/part.parquet``.
 
@@ -60,28 +70,77 @@ def run_models(
         output: an existing staging folder; nothing of the lake is touched.
         footers: key-value metadata of each model's file of each year.
         contracts: those of the datasets whose cleaned models run.
+        crosswalk: which provisional pseudonyms became others (`privacy.crosswalk`), if any did.
+
+    What the rejected tables quote of persons reaches the disk encrypted only.
 
     Raises:
         TransformationError: a model failed, with the database's message.
+        SealError: an input was encrypted with another key, or is damaged; it is named.
     """
+    contracts = list(contracts)
     for model in models:
         for year in years:
             (output / model / f"academic_year={year}").mkdir(parents=True, exist_ok=True)
     variables = {
         "years": list(years),
         "inputs": {
-            name: {"files": [str(path) for path in given.files], "first": given.first, "last": given.last}
+            name: {"relation": parquet(list(given.files)), "first": given.first, "last": given.last}
             for name, given in inputs.items()
         },
         "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "output": str(output),
+        "scratch": str(output / _SCRATCH),
+        "at_once": _AT_ONCE,
         "footers": {
             model: {str(year): dict(footer) for year, footer in by_year.items()} for model, by_year in footers.items()
         },
         "seeds_dir": str(SEEDS),
+        "crosswalk": crosswalk is not None,
     }
-    with using_key(pseudonym_key(settings)):
-        _invoke(settings, ["run", "--select", *models, "--vars", json.dumps(variables)])
+    read = [path for given in inputs.values() for path in given.files]
+    widest = max((-(-len(contract.columns) // _AT_ONCE) for contract in contracts), default=0)
+    quoting = [
+        output / model / f"academic_year={year}" / PART
+        for model in models
+        for year in years
+        if model.startswith(f"{Layer.REJECTED}_")
+    ]
+    with using_key(pseudonym_key(settings), crosswalk), restricted.using(settings), _written_under_no_name(quoting):
+        with _scratch(output / _SCRATCH, models, years, files=widest):
+            try:
+                command = ["run", "--select", *models, "--vars", json.dumps(variables)]
+                _invoke(settings, command, session_config(settings)["temp_directory"])
+            except TransformationError as error:
+                raise restricted.told(error, read, settings) or error from None
+        for path in quoting:
+            encrypted = path.with_name("cifrado")
+            restricted.encrypted_copy(path, encrypted, settings)
+            encrypted.replace(path)
+
+
+@contextmanager
+def _written_under_no_name(paths: Iterable[Path]) -> Iterator[None]:
+    """What DuckDB writes at these paths has no other name while the body runs, which must put something in their place:
+    DuckDB cannot encrypt."""
+    with ExitStack() as files:
+        for path in paths:
+            path.unlink(missing_ok=True)
+            path.symlink_to(files.enter_context(unnamed(path.parent)))
+        yield
+
+
+@contextmanager
+def _scratch(folder: Path, models: Iterable[str], years: Iterable[int], *, files: int) -> Iterator[None]:
+    """Where a model writes rows as sent for a moment (`forms.sql`), each file read while the next one is written: two
+    without a name take turns, through links of new names, since DuckDB remembers of a name what it read there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with unnamed(folder) as one, unnamed(folder) as other:
+        for model, year, number in product(models, years, range(1, files + 1)):
+            (folder / f"{model}_{year}_{number}.parquet").symlink_to(one if number % 2 else other)
+        yield
+    shutil.rmtree(folder)
 
 
 def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str, str]:
@@ -90,15 +149,18 @@ def compiled_sql(settings: Settings, contracts: Iterable[Contract]) -> dict[str,
         "contracts": {contract.dataset: for_macros(contract) for contract in contracts},
         "seeds_dir": str(SEEDS),
     }
-    result = _invoke(settings, ["compile", "--target", "keyless", "--vars", json.dumps(variables)])
+    # No row is read, so the instance's folder, which may not even exist, is left alone.
+    with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as spill:
+        command = ["compile", "--target", "keyless", "--vars", json.dumps(variables)]
+        result = _invoke(settings, command, spill)
     return {run.node.name: run.node.compiled_code for run in result.results if run.node.compiled_code}
 
 
-def _invoke(settings: Settings, command: list[str]) -> Any:
+def _invoke(settings: Settings, command: list[str], spill: str) -> Any:
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ["EMTP_DUCKDB_MEMORY_LIMIT"] = settings.duckdb_memory_limit
     os.environ["EMTP_DUCKDB_THREADS"] = str(settings.duckdb_threads)
-    os.environ["EMTP_DUCKDB_SPILL"] = session_config(settings)["temp_directory"]
+    os.environ["EMTP_DUCKDB_SPILL"] = spill
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory(prefix="emtp-dbt-") as target:
@@ -109,15 +171,17 @@ def _invoke(settings: Settings, command: list[str]) -> Any:
         raise TransformationError(str(outcome.exception)) from outcome.exception
     if not outcome.success:
         failed = [r for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass", "skipped")]
-        raise TransformationError(
-            "\n".join(f"{r.node.name}: {r.message}" for r in failed) or "dbt falló sin decir por qué"
-        )
+        said = [f"{r.node.name}: {without_values(r.message or '')}" for r in failed]
+        raise TransformationError("\n".join(said) or "dbt falló sin decir por qué")
     return outcome.result
 
 
 def _global_options(_: Settings) -> list[str]:
     return [
         "--quiet",
+        # An error's message may quote a person's value: it is raised, without it, and printed nowhere.
+        "--log-level",
+        "none",
         "--no-write-json",
         "--no-send-anonymous-usage-stats",
         "--log-level-file",

@@ -6,6 +6,8 @@ from typing import Any
 
 from emtp_assets.contracts import Classification, Column, Contract, LogicalType, Treatment, read_codes
 
+_FEWEST_DIGITS, _ANY_DIGITS = 6, 18
+
 
 def for_macros(contract: Contract) -> dict[str, Any]:
     """``columns``: those that the cleaned table carries; ``kept_raw``: the others that raw has, which tell no less
@@ -27,7 +29,9 @@ def _sent(column: Column) -> dict[str, Any]:
         "low": low,
         "high": high,
         "coded": column.code_list is not None,
+        "digits": _digits(column),
         "pattern": column.pattern,
+        "words": column.type is LogicalType.STRING and column.identifier is None and not column.numbers,
     }
 
 
@@ -39,11 +43,22 @@ def _column(column: Column) -> dict[str, Any]:
         # One person, one pseudonym: an identifier of one name hashes alike in every dataset, and never like one of
         # another name.
         "identity": column.official,
+        "provisional": column.provisional,
         "required": column.required,
         "key": column.key,
         "personal": column.classification is not Classification.PUBLIC,
         "sentinels": [_literal(column.type, value) for value in column.sentinels],
     }
+
+
+def _digits(column: Column) -> int:
+    """How many digits a plain number of the column may have: what its limits or codes have, and never under six, so
+    that a new code or a greater count is read; a RUN or an MRUN has seven or more. Without limits, what 64 bits hold.
+    """
+    low, high = _limits(column)
+    if high is None:
+        return _ANY_DIGITS
+    return max(_FEWEST_DIGITS, *(len(str(abs(int(limit)))) for limit in (low or 0, high)))
 
 
 def _limits(column: Column) -> tuple[float | None, float | None]:

@@ -16,6 +16,7 @@ from emtp_assets.intake import Archive, Delivery, Ledger, receive
 from emtp_assets.settings import Settings
 from emtp_assets.sources import Cause, Journal, Nature, Result
 from emtp_assets.sources.simulated import generate
+from emtp_assets_tests.opened import refused_bytes
 from emtp_assets_tests.sources.failing import ScriptedSource, failure
 
 CONTRACT = contract_for("proyectos")
@@ -186,9 +187,9 @@ class TestWhatIsInForce:
     def test_it_is_fetched_when_its_bytes_are_lost(self, settings: Settings, versions: list[bytes]) -> None:
         office = Office(settings, ScriptedSource("sftp", versions[0]))
         delivery = office.obtain().delivery
-        Archive(settings.data_dir).path(delivery.sha256).unlink()
+        Archive(settings).path(delivery.sha256).unlink()
         office.obtain()
-        assert Archive(settings.data_dir).verify(delivery.sha256)
+        assert Archive(settings).verify(delivery.sha256)
 
     def test_a_correction_by_hand_stands_while_the_system_repeats_itself(
         self, settings: Settings, versions: list[bytes]
@@ -257,7 +258,7 @@ class TestAFileThatCannotBeUsed:
         assert obtained.attempts[0].result is Result.REJECTED
         rejection = office.ledger.rejections()[0]
         assert rejection.moved_to is not None
-        assert rejection.moved_to.read_bytes() == torn
+        assert refused_bytes(rejection.moved_to, settings) == torn
 
     def test_another_dataset_under_that_name_is_refused(
         self, settings: Settings, versions: list[bytes], tmp_path: Path

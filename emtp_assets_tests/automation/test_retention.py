@@ -24,6 +24,7 @@ from emtp_assets.intake.disposals import Disposals, Ending
 from emtp_assets.partitions import academic_years
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
+from emtp_assets.storage.sealing import sealed_size
 from emtp_assets_tests.conftest import isolated_settings
 from emtp_assets_tests.faults import in_child
 from emtp_assets_tests.intake.conftest import Instance
@@ -81,13 +82,13 @@ def test_a_run_says_how_many_bytes_of_which_dataset_and_years_went_and_the_ledge
         "conjunto": "matricula",
         "años": "2024",
         "archivos": 1,
-        "bytes": delivery.size_bytes,
+        "bytes": sealed_size(delivery.size_bytes),
         "por_qué": "EMTP_RETENTION_DAYS=365: entrega vigente",
     }
     assert "María" not in str(said), "the name of a file that a person chose may be a person's"
     records = Disposals(settings.data_dir).all()
     assert {(each.run_id, each.outcome) for each in records} == {(result.run_id, Ending.DELETED)}
-    assert not Archive(settings.data_dir).path(delivery.sha256).exists()
+    assert not Archive(settings).path(delivery.sha256).exists()
 
 
 def test_a_run_without_a_limit_deletes_nothing_and_says_that_there_is_none(
@@ -114,7 +115,7 @@ def test_what_cannot_be_deleted_fails_the_run_with_what_to_do_and_goes_the_next_
 ) -> None:
     settings = holding(foreign, retention_days=365)
     (delivery,) = Ledger(settings.data_dir).deliveries()
-    folder = Archive(settings.data_dir).path(delivery.sha256).parent
+    folder = Archive(settings).path(delivery.sha256).parent
     for path in [foreign, *foreign.rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
     os.chown(folder, 0, 0)
@@ -131,7 +132,7 @@ def test_what_cannot_be_deleted_fails_the_run_with_what_to_do_and_goes_the_next_
         assert str(folder) in told
 
     assert in_child(as_nobody) == 0
-    assert Archive(settings.data_dir).verify(delivery.sha256)
+    assert Archive(settings).verify(delivery.sha256)
     assert metadata(run(settings, dagster))["archivos_borrados"] == 1, "the others went the first time"
 
 

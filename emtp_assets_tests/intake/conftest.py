@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import Archive, Delivery, Ledger, Outcome, Rejection, extract_raw, receive
 from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.settings import HOME, Mode, Settings
+from emtp_assets.storage.restricted import read
+from emtp_assets_tests.conftest import STORAGE_KEY
+from emtp_assets_tests.opened import refused_bytes
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -28,8 +31,8 @@ class Instance:
     def __post_init__(self) -> None:
         self.settings.drop.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(self.settings.data_dir)
-        self.archive = Archive(self.settings.data_dir)
-        self.quarantine = Quarantine(self.settings.data_dir)
+        self.archive = Archive(self.settings)
+        self.quarantine = Quarantine(self.settings)
 
     def drop(self, content: bytes, name: str = "matricula.csv") -> Path:
         path = self.settings.drop / name
@@ -53,7 +56,7 @@ class Instance:
         assert isinstance(outcome, Rejection), outcome
         assert self.ledger.deliveries() == before
         assert outcome.moved_to is not None
-        assert outcome.moved_to.read_bytes() == content
+        assert refused_bytes(outcome.moved_to, self.settings) == content
         assert not (self.settings.drop / name).exists()
         assert outcome.sha256 is not None
         assert not self.archive.path(outcome.sha256).exists()
@@ -63,7 +66,7 @@ class Instance:
         target = self.settings.data_dir / f"{delivery.sha256[:8]}-{year}.parquet"
         path = self.archive.path(delivery.sha256)
         extract_raw(self.settings, contract_for(delivery.dataset), delivery, path, year, target)
-        return pq.read_table(target).to_pylist()
+        return read(target, self.settings).to_pylist()
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture
 def production(tmp_path: Path) -> Instance:
-    return Instance(Settings(data_dir=tmp_path / "data", mode=Mode.PRODUCTION))
+    return Instance(Settings(data_dir=tmp_path / "data", mode=Mode.PRODUCTION, storage_key=SecretStr(STORAGE_KEY)))
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def _left(where: str, days: float) -> Callable[[Instance], None]:
 
 
 def _take_refused(instance: Instance) -> None:
-    (path,) = (instance.settings.drop / "rejected").glob("*mala.csv")
+    (path,) = (instance.settings.drop / "rejected").glob("*mala.csv.sellado")
     path.unlink()
 
 
@@ -118,7 +118,7 @@ def test_lines_set_aside_are_as_many_as_the_ledger_says(instance: Instance, kept
     path = instance.archive.path(other.sha256)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(instance.archive.path(delivery.sha256).read_bytes())
-    Quarantine(instance.settings.data_dir).keep(other.sha256, [ASIDE] * kept, path.parent)
+    Quarantine(instance.settings).keep(other.sha256, [ASIDE] * kept, path.parent)
     assert codes(instance) == expected
 
 

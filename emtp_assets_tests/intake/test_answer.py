@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
@@ -16,6 +15,7 @@ from emtp_assets.intake import Archive, Asked, Delivery, IntakeError, Ledger, Re
 from emtp_assets.settings import Mode, Settings
 from emtp_assets.sources.simulated import generate
 from emtp_assets_tests.conftest import isolated_settings
+from emtp_assets_tests.opened import refused_bytes, rows
 
 CONTRACT = contract_for("matricula")
 YEAR = 2025
@@ -64,8 +64,8 @@ def test_it_becomes_a_delivery_with_its_years_and_rows(table: pa.Table, settings
     assert delivery.years == {YEAR: table.num_rows}
     assert delivery.form.encoding == "parquet"
     assert delivery.simulated
-    assert Archive(settings.data_dir).path(delivery.sha256).suffix == ".parquet"
-    assert Archive(settings.data_dir).verify(delivery.sha256)
+    assert Archive(settings).path(delivery.sha256).name.endswith(".parquet.sellado")
+    assert Archive(settings).verify(delivery.sha256)
     assert Ledger(settings.data_dir).find(delivery.sha256) == delivery
 
 
@@ -83,12 +83,10 @@ def test_its_raw_rows_are_those_of_the_official_file(
     raw = {}
     for name, delivery in (("answer", answer), ("file", by_file)):
         target = tmp_path / f"{name}.parquet"
-        counts = extract_raw(
-            settings, CONTRACT, delivery, Archive(settings.data_dir).path(delivery.sha256), YEAR, target
-        )
+        counts = extract_raw(settings, CONTRACT, delivery, Archive(settings).path(delivery.sha256), YEAR, target)
         assert counts.rows_in_year == counts.in_scope + counts.out_of_scope == table.num_rows
         columns = ", ".join(f"nullif(trim(\"{c.official}\"), '')" for c in CONTRACT.columns)
-        raw[name] = duckdb.sql(f"SELECT {columns}, _row FROM read_parquet('{target}') ORDER BY _row").fetchall()
+        raw[name] = rows(f"SELECT {columns}, _row FROM raw ORDER BY _row", settings, raw=target)
     assert raw["answer"] == raw["file"]
 
 
@@ -98,7 +96,7 @@ def test_an_archived_answer_with_a_single_wrong_bit_is_not_extracted(
 ) -> None:
     delivery = taken(handed(table, tmp_path / "x"), settings)
     assert isinstance(delivery, Delivery)
-    kept = Archive(settings.data_dir).path(delivery.sha256)
+    kept = Archive(settings).path(delivery.sha256)
     content = bytearray(kept.read_bytes())
     content[int(where * len(content))] ^= 1
     kept.chmod(0o600)
@@ -130,7 +128,7 @@ def test_what_is_no_answer_is_refused_with_its_reason(
     assert isinstance(refused, Rejection)
     assert refused.code == code
     assert refused.moved_to is not None
-    assert refused.moved_to.read_bytes() == content
+    assert refused_bytes(refused.moved_to, settings) == content
 
 
 def test_another_year_than_the_one_asked_for_is_refused(table: pa.Table, settings: Settings, tmp_path: Path) -> None:

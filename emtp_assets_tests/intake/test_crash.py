@@ -105,15 +105,14 @@ def test_killed_again_and_again_it_ends_all_the_same(points: list[str], undistur
     assert [f for f in agreement(world.settings, LATER, every_byte=True) if f.grave] == []
 
 
-def test_what_a_killed_process_left_half_copied_is_swept_a_day_later(instance: Instance) -> None:
+def test_what_a_killed_process_left_half_copied_is_sealed_and_swept_by_the_next_one(instance: Instance) -> None:
     path = instance.drop(enrolment(5))
     incoming = instance.settings.data_dir / "archive" / ".incoming"
     point = 0
-    while not list(incoming.glob("*/bytes*")):
+    while not list(incoming.glob("*/sellado")):
         faults.kill_at(lambda: _receive(instance, path), point)
         point += 1
-    for left in incoming.iterdir():
-        os.utime(left, (0, 0))
+    assert {left.name for left in incoming.glob("*/*")} == {"sellado"}
     receive(path, instance.settings, instance.ledger, source="carpeta", now=NOW)
     assert list(incoming.iterdir()) == []
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import IntakeError, RawCounts, extract_raw
 from emtp_assets.intake.extraction import extract_raw_years
+from emtp_assets.storage import sealing
+from emtp_assets.storage.restricted import read
 from emtp_assets_tests.intake.conftest import Instance
 from emtp_assets_tests.intake.tables import csv_bytes, enrolment, header, students
 
@@ -26,7 +27,7 @@ def test_only_emtp_rows_are_kept_and_the_others_counted(instance: Instance, tmp_
     path = instance.archive.path(delivery.sha256)
     counts = extract_raw(instance.settings, MATRICULA, delivery, path, 2024, target)
     assert counts == RawCounts(rows_in_year=8, in_scope=3, out_of_scope=5)
-    table = pq.read_table(target).to_pylist()
+    table = read(target, instance.settings).to_pylist()
     assert [(row["_row"], row["COD_ENSE"]) for row in table] == [(1, "410"), (3, "0410"), (4, " 863 ")]
 
 
@@ -34,11 +35,11 @@ def test_columns_are_the_contracts_as_text_and_blanks_stay_as_sent(instance: Ins
     delivery = instance.accepted(csv_bytes(NAMES, students(1, NOMBRE_SLEP=" ", NOM_RBD="", COD_ESPE="052")))
     target = tmp_path / "raw.parquet"
     extract_raw(instance.settings, MATRICULA, delivery, instance.archive.path(delivery.sha256), 2024, target)
-    schema = pq.read_schema(target)
+    schema = read(target, instance.settings).schema
     assert schema.names == [*(c.official for c in MATRICULA.columns), "_delivery", "_row"]
     assert {str(schema.field(name).type) for name in schema.names[:-1]} == {"string"}
     assert str(schema.field("_row").type) == "int64"
-    (row,) = pq.read_table(target).to_pylist()
+    (row,) = read(target, instance.settings).to_pylist()
     assert (row["NOMBRE_SLEP"], row["NOM_RBD"], row["COD_ESPE"]) == (" ", "", "052")
     assert row["_delivery"] == delivery.sha256
     assert {row[c.official] for c in MATRICULA.columns if c.official not in NAMES} <= {None}
@@ -56,7 +57,7 @@ def test_the_same_bytes_give_the_same_parquet_alone_or_with_other_years(instance
     together = {2023: tmp_path / "2023.parquet", 2024: tmp_path / "2024.parquet"}
     counts = extract_raw_years(instance.settings, MATRICULA, delivery, path, together)
     assert counts == {2023: RawCounts(10_000, 10_000, 0), 2024: RawCounts(20_000, 20_000, 0)}
-    assert once.read_bytes() == again.read_bytes() == together[2024].read_bytes()
+    assert read(once, instance.settings) == read(again, instance.settings) == read(together[2024], instance.settings)
 
 
 def test_a_file_without_any_emtp_row_gives_an_empty_table(instance: Instance) -> None:
@@ -105,3 +106,30 @@ def test_a_line_that_names_a_later_year_is_read_as_it_was_at_reception(instance:
     delivery = instance.accepted(csv_bytes(names, rows) + b"Total;2026\r\n")
     assert delivery.form.quarantined == 1
     assert len(instance.raw(delivery, 2024)) == 3
+
+
+def test_by_their_places_the_rows_of_a_sealed_delivery_are_the_same_though_not_all_of_it_is_opened(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emtp_assets.intake.inspection.WORTH_IT", 1)
+    rows = students(40_000)
+    for at, row in enumerate(rows):
+        row[NAMES.index("COD_ENSE")] = "410" if at // 3_000 in {1, 7} else "110"
+    delivery = instance.accepted(csv_bytes(NAMES, rows))
+    path = instance.archive.path(delivery.sha256)
+    targets = [tmp_path / "por_lugares.parquet", tmp_path / "entero.parquet"]
+    # A byte of a piece without any row in scope: who opens it is told.
+    damaged = bytearray(path.read_bytes())
+    damaged[sealing.HEADER + 5 * (sealing.CHUNK + 16) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(damaged)
+    counts = extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[0])
+    for kept in (instance.settings.data_dir / "selections").rglob("*.parquet"):
+        kept.unlink()
+    with pytest.raises(IntakeError):
+        extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[1])
+    damaged[sealing.HEADER + 5 * (sealing.CHUNK + 16) // 2] ^= 1
+    path.write_bytes(damaged)
+    assert extract_raw(instance.settings, MATRICULA, delivery, path, 2024, targets[1]) == counts
+    assert read(targets[0], instance.settings) == read(targets[1], instance.settings)
+    assert counts.in_scope == 6_000

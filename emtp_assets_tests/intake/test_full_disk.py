@@ -16,6 +16,7 @@ from emtp_assets.settings import Settings
 from emtp_assets_tests.faults import in_child
 from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import enrolment
+from emtp_assets_tests.opened import refused_bytes
 
 _NEW_MOUNTS, _PRIVATE = 0x20000, 0x44000
 _SKIPPED = 71
@@ -84,7 +85,7 @@ def test_whatever_step_the_disk_fills_up_at_nothing_is_lost_and_a_rerun_complete
         if kind == "refused":
             assert isinstance(outcome, Rejection)
             assert outcome.moved_to is not None
-            assert outcome.moved_to.read_bytes() == content
+            assert refused_bytes(outcome.moved_to, instance.settings) == content
         else:
             delivery = outcome.delivery if isinstance(outcome, AlreadyKnown) else outcome
             assert isinstance(delivery, Delivery)

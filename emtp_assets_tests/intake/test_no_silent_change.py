@@ -11,7 +11,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from open_data_contract_standard.model import OpenDataContractStandard
@@ -23,6 +22,7 @@ from emtp_assets.intake.extraction import extract_raw_years
 from emtp_assets.intake.quarantine import SetAside
 from emtp_assets.intake.receive import examine
 from emtp_assets.settings import Settings
+from emtp_assets.storage import restricted
 from emtp_assets_tests.intake.conftest import NOW
 
 NAMES = ["AGNO", "RBD", "NOMBRE", "NOTA"]
@@ -124,7 +124,7 @@ def read(content: bytes) -> Reading | None:
         folder = Path(name)
         instance = Settings(data_dir=folder, quarantine_share=0.5)
         (folder / "drop.csv").write_bytes(content)
-        archive = Archive(folder)
+        archive = Archive(instance)
         with archive.staged(folder / "drop.csv") as staged:
             try:
                 examined = examine(
@@ -137,7 +137,7 @@ def read(content: bytes) -> Reading | None:
         targets = {year: folder / f"{year}.parquet" for year in delivery.years}
         counts = extract_raw_years(instance, CONTRACT, delivery, path, targets)
         assert {year: c.in_scope for year, c in counts.items()} == delivery.years
-        raw = [record for target in targets.values() for record in pq.read_table(target).to_pylist()]
+        raw = [record for target in targets.values() for record in restricted.read(target, instance).to_pylist()]
         names = [name.strip().upper() for name in delivery.columns]
         unknown = iter(delivery.unknown_columns)
         order = [n if n in NAMES else next(unknown) for n in names]
@@ -200,6 +200,11 @@ def every_line_counts(content: bytes, reading: Reading) -> bool:
 @example(
     [("2024", "1", '"\\";"""', "x")],  # with backslashes that escape it has one reading, without them none
     {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 3},
+    [],
+)
+@example(
+    [("2024", "1", "\n", "\r0")],  # a return in the middle of the second of two lines that are one row
+    {"separator": ";", "newline": "\n", "encoding": "utf-8", "quoting": 0},
     [],
 )
 def test_a_row_is_read_as_its_line_says_or_set_aside_and_every_line_is_accounted_for(

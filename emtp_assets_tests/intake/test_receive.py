@@ -14,6 +14,7 @@ from emtp_assets.intake import AlreadyKnown, Delivery, IntakeError, Rejection, r
 from emtp_assets.intake import rows as rows_module
 from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import BOM, csv_bytes, enrolment, header, students
+from emtp_assets_tests.opened import archived_bytes
 
 MATRICULA = contract_for("matricula")
 
@@ -33,7 +34,7 @@ def test_a_right_file_is_archived_recorded_and_taken_out_of_the_folder(instance:
     assert (delivery.dataset, delivery.rows, delivery.years) == ("matricula", 5, {2024: 5})
     assert (delivery.form.encoding, delivery.form.separator, delivery.simulated) == ("utf-8-sig", ";", False)
     assert (delivery.missing_columns, delivery.unknown_columns) == ((), ())
-    assert instance.archive.path(delivery.sha256).read_bytes() == content
+    assert archived_bytes(delivery.sha256, instance.settings) == content
     assert instance.archive.verify(delivery.sha256)
     assert instance.ledger.find(delivery.sha256) == delivery
     assert list(instance.settings.drop.iterdir()) == []
@@ -136,7 +137,7 @@ def test_a_packed_file_is_read_and_kept_as_it_came(instance: Instance, form: str
     content = packed(enrolment(3), form)
     delivery = instance.accepted(content, "cualquier nombre.dat")
     assert (delivery.form.container, delivery.rows) == (form, 3)
-    assert instance.archive.path(delivery.sha256).read_bytes() == content
+    assert archived_bytes(delivery.sha256, instance.settings) == content
     assert [row["MRUN"] for row in instance.raw(delivery, 2024)] == ["1", "2", "3"]
 
 

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-from pathlib import Path
-
-import pytest
-
-from emtp_assets.intake.rejection import move
 from emtp_assets_tests.intake.conftest import Instance
 from emtp_assets_tests.intake.tables import enrolment
 
@@ -17,7 +11,7 @@ def test_the_explanation_says_what_where_and_what_to_do(instance: Instance) -> N
     assert rejection.moved_to is not None
     assert rejection.explanation is not None
     assert rejection.explanation == rejection.moved_to.with_name(rejection.moved_to.name + ".explicacion.txt")
-    assert rejection.moved_to.name == "20261122T120000_Matrícula 2024.csv"
+    assert rejection.moved_to.name == "20261122T120000_Matrícula 2024.csv.sellado"
     text = rejection.explanation.read_text("utf-8-sig")
     for part in ("Archivo: Matrícula 2024.csv", "Cuándo: 22-11-2026 12:00:00", "Qué está mal:",
                  "Dónde: línea 5", "Qué se esperaba:", "Qué hacer:"):  # fmt: skip
@@ -36,23 +30,16 @@ def test_a_very_long_name_is_shortened_and_keeps_its_end(instance: Instance) -> 
     rejection = instance.refused(b"", name)
     assert rejection.original_name == name
     assert rejection.moved_to is not None
-    assert rejection.moved_to.name.endswith("ñ.csv")
+    assert rejection.moved_to.name.endswith("ñ.csv.sellado")
 
 
-def test_between_two_disks_the_copy_is_whole_before_the_original_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = tmp_path / "a.csv", tmp_path / "b.csv"
-    source.write_bytes(b"datos")
-    rename = Path.replace
-
-    def across(self: Path, to: Path) -> Path:
-        # Two file systems are not at hand in every test machine: the kernel's answer is given here.
-        if self == source:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-        return rename(self, to)
-
-    monkeypatch.setattr(Path, "replace", across)
-    move(source, target)
-    assert (target.read_bytes(), source.exists()) == (b"datos", False)
-    assert [p.name for p in tmp_path.iterdir()] == ["b.csv"]
+def test_what_is_refused_can_be_read_only_with_the_key(instance: Instance) -> None:
+    content = enrolment(3) + b"2024;1"
+    rejection = instance.refused(content, "Matr\u00edcula 2024.csv")
+    assert rejection.moved_to is not None
+    kept = rejection.moved_to.read_bytes()
+    assert content not in kept
+    assert not any(line in kept for line in content.splitlines() if len(line) > 8)
+    assert rejection.moved_to.stat().st_mode & 0o777 == 0o440
+    assert rejection.explanation is not None
+    assert f"emtp unseal '{rejection.moved_to}'" in rejection.explanation.read_text("utf-8-sig")

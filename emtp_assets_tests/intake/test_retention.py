@@ -76,7 +76,7 @@ def test_a_limit_takes_every_file_that_may_name_a_person_and_nothing_else(
     raw = raw_year(instance, delivery)
     refused = instance.refused(enrolment(4)[:-7], "mala.csv")
     aside = [SetAside(3, 1, "campos", "sobra uno", b"x")]
-    Quarantine(instance.settings.data_dir).keep(delivery.sha256, aside, instance.settings.data_dir)
+    Quarantine(instance.settings).keep(delivery.sha256, aside, instance.settings.data_dir)
     cleaned = Lake(instance.settings.data_dir).part(Layer.CLEANED, "matricula", 2024)
     cleaned.parent.mkdir(parents=True)
     shutil.copy(raw, cleaned)
@@ -271,15 +271,15 @@ def test_lines_set_aside_come_back_with_the_bytes_that_are_handed_over_again(ins
     content = enrolment(4) + b"2024;8489\r\n"
     delivery = instance.accepted(content)
     settings = limited(instance, retention_days=30)
-    aside = Quarantine(settings.data_dir).rows(delivery.sha256)
+    aside = Quarantine(settings).rows(delivery.sha256)
     assert len(aside) == 1
     run(settings, NOW + timedelta(days=31))
-    assert Quarantine(settings.data_dir).rows(delivery.sha256) == []
+    assert Quarantine(settings).rows(delivery.sha256) == []
     assert isinstance(instance.receive(content, now=NOW + timedelta(days=32)), AlreadyKnown)
-    assert Quarantine(settings.data_dir).rows(delivery.sha256) == aside
+    assert Quarantine(settings).rows(delivery.sha256) == aside
     run(settings, NOW + timedelta(days=33))
     assert agreement(settings, NOW + timedelta(days=33)) == []
-    Quarantine(settings.data_dir).path(delivery.sha256).unlink()
+    Quarantine(settings).path(delivery.sha256).unlink()
     found = [each.code for each in agreement(settings, NOW + timedelta(days=33))]
     assert found == ["apartadas_distintas"], "not excused by the former deletion"
 

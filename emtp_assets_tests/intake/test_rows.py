@@ -68,6 +68,9 @@ def found(text: str, block: int, *, careful: bool, surplus: int = 0) -> Found | 
 @example(";".join(NAMES) + "\n2024;1;2\n2024;1;2;3;4\n", 1000)
 @example(";".join(NAMES) + "\n2024;1;2;3\n2024;'a';2;3\n", 1000)
 @example(";".join(NAMES) + "\n2024;;;ñ\n2024;;;\\", 16)
+@example(";".join(NAMES) + "\n2024;;;\n2024;;\t'';", 16)
+@example(";".join(NAMES) + "\n2024;;;\n2024; 'a;b';c", 1000)
+@example(";".join(NAMES) + "\n2024;;;\n2024;d 'a';b;c", 1000)
 def test_blocks_and_single_lines_are_read_alike(text: str, block: int) -> None:
     assert found(text, block, careful=False) == found(text, 1 << 18, careful=True)
 

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from emtp_assets.contracts import contract_for
 from emtp_assets.intake import Archive, Ledger, extract_raw, receive
+from emtp_assets.intake.leaving import LEAVING
+from emtp_assets.intake.receive import settle_leaving
 from emtp_assets.settings import Settings
 from emtp_assets.storage.lake import Lake, Layer
+from emtp_assets.storage.restricted import read
 from emtp_assets_tests.intake.conftest import NOW
 from emtp_assets_tests.intake.tables import enrolment
+from emtp_assets_tests.opened import archived_bytes, refused_bytes
 
 
 def one_bad_row(content: bytes) -> bytes:
@@ -66,9 +70,10 @@ class World:
     def take(self, now: datetime = NOW) -> None:
         """What the sensor and the raw layer do: every file of the folder, then each year in force."""
         ledger = Ledger(self.settings.data_dir)
+        settle_leaving(self.settings.drop, self.settings, ledger)
         for turn, path in enumerate(sorted(self.settings.drop.glob("*.csv"))):
             receive(path, self.settings, ledger, source="carpeta", now=now + timedelta(seconds=turn))
-        lake, archive = Lake(self.settings.data_dir), Archive(self.settings.data_dir)
+        lake, archive = Lake(self.settings.data_dir), Archive(self.settings)
         for year, sha in self._in_force(ledger).items():
             delivery = ledger.find(sha)
             assert delivery is not None
@@ -84,17 +89,26 @@ class World:
         return Story(
             Counter((d.sha256, tuple(d.years)) for d in ledger.deliveries()),
             self._in_force(ledger),
-            {p.stem: _digest(p) for p in (data / "archive").glob("[0-9a-f][0-9a-f]/*")},
-            {p.parent.name: _digest(p) for p in (data / "raw").glob("*/*/*")},
+            {p.name[:64]: self._archived(p) for p in (data / "archive").glob("[0-9a-f][0-9a-f]/*")},
+            {p.parent.name: str(read(p, self.settings)) for p in (data / "raw").glob("*/*/*")},
             sorted(p.name for p in drop.glob("*.csv")),
-            Counter(_digest(p) for p in (drop / "rejected").glob("*.csv")),
+            Counter(self._refused(p) for p in (drop / "rejected").glob("*.sellado")),
         )
 
     def bytes_kept(self) -> set[str]:
         """The SHA-256 of every file that lies in the drop folder, in the archive or in ``rejected/``."""
         data, drop = self.settings.data_dir, self.settings.drop
-        places = (drop.glob("*.csv"), (drop / "rejected").glob("*.csv"), (data / "archive").glob("[0-9a-f][0-9a-f]/*"))
-        return {_digest(path) for found in places for path in found}
+        return {
+            *(_digest(path.read_bytes()) for path in (*drop.glob("*.csv"), *drop.glob(f"{LEAVING}/*/*"))),
+            *(self._refused(path) for path in (drop / "rejected").glob("*.sellado")),
+            *(self._archived(path) for path in (data / "archive").glob("[0-9a-f][0-9a-f]/*")),
+        }
+
+    def _archived(self, path: Path) -> str:
+        return _digest(archived_bytes(path.name[:64], self.settings))
+
+    def _refused(self, path: Path) -> str:
+        return _digest(refused_bytes(path, self.settings))
 
     def let_a_day_pass(self) -> None:
         """Whatever lies half done becomes two days old."""
@@ -108,5 +122,5 @@ class World:
         return {year: delivery.sha256 for year, delivery in found.items() if delivery is not None}
 
 
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()

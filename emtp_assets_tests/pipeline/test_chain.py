@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -10,10 +11,11 @@ import pandas as pd
 import pytest
 
 from emtp_assets.contracts import DATASETS, contract_for, read_codes
-from emtp_assets.intake import Archive, Ledger
+from emtp_assets.intake import Ledger
 from emtp_assets.keys import PUBLISHED, key_of
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.provenance import Origin, Provenance
+from emtp_assets_tests.opened import archived_bytes, rows
 from emtp_assets_tests.pipeline.conftest import YEARS, Instance
 
 pytestmark = pytest.mark.pipeline
@@ -42,23 +44,26 @@ def test_no_blocking_check_failed_and_the_year_of_each_is_told(demo: Instance) -
 @pytest.mark.parametrize("year", YEARS)
 def test_each_raw_row_is_cleaned_or_rejected_and_none_is_both(demo: Instance, dataset: str, year: int) -> None:
     lake = Lake(demo.settings.data_dir)
-    rows = {
-        layer: duckdb.sql(f"select _delivery, _row from '{lake.part(layer, dataset, year)}'").fetchall()
+    found = {
+        layer: rows("select _delivery, _row from part", demo.settings, part=lake.part(layer, dataset, year))
         for layer in (Layer.RAW, Layer.CLEANED, Layer.REJECTED)
     }
-    assert sorted(rows[Layer.RAW]) == sorted(rows[Layer.CLEANED] + rows[Layer.REJECTED])
-    assert rows[Layer.RAW]
+    assert sorted(found[Layer.RAW]) == sorted(found[Layer.CLEANED] + found[Layer.REJECTED])
+    assert found[Layer.RAW]
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_published_enrolment_is_what_a_plain_count_of_the_delivered_file_says(demo: Instance, year: int) -> None:
+def test_published_enrolment_is_what_a_plain_count_of_the_delivered_file_says(
+    demo: Instance, year: int, tmp_path: Path
+) -> None:
     delivery = Ledger(demo.settings.data_dir).latest("matricula", year)
     assert delivery is not None
     emtp = ", ".join(f"'{code}'" for code in read_codes("tipo_ensenanza", "es_emtp"))
-    archived = Archive(demo.settings.data_dir).path(delivery.sha256)
+    (tmp_path / "entrega.csv").write_bytes(archived_bytes(delivery.sha256, demo.settings))
     counted = duckdb.sql(
         f"""select count(*), count(*) filter (GEN_ALU = '2'), count(*) filter (COD_GRADO in ('3', '4'))
-        from read_csv('{archived}', delim=';', header=true, all_varchar=true, quote='') where COD_ENSE in ({emtp})"""
+        from read_csv('{tmp_path}/entrega.csv', delim=';', header=true, all_varchar=true, quote='')
+        where COD_ENSE in ({emtp})"""
     ).fetchone()
     table = pd.read_parquet(demo.processed / "matricula_region.parquet")
     country = table[(table["año"] == year) & (table["cod_region"] == 0)].set_index("lectura")
@@ -87,9 +92,11 @@ def test_no_direct_identifier_nor_pseudonym_leaves(demo: Instance) -> None:
     pseudonyms = set(people)
     mruns = {
         mrun
-        for (mrun,) in duckdb.sql(
-            f"select distinct trim(MRUN) from '{Lake(demo.settings.data_dir).part(Layer.RAW, 'matricula', 2025)}'"
-        ).fetchall()
+        for (mrun,) in rows(
+            "select distinct trim(MRUN) from raw",
+            demo.settings,
+            raw=Lake(demo.settings.data_dir).part(Layer.RAW, "matricula", 2025),
+        )
     }
     for layer in (Layer.CLEANED, Layer.AGGREGATED, Layer.ANONYMIZED):
         for path in (demo.settings.data_dir / layer).rglob("*.parquet"):

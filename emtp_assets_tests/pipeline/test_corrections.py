@@ -26,6 +26,7 @@ from emtp_assets.intake import Archive, Ledger
 from emtp_assets.keys import CORRECTIONS, PUBLISHED
 from emtp_assets.publication.approvals import Approvals
 from emtp_assets.publication.rebuild import RebuildError
+from emtp_assets_tests.opened import archived_bytes
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 from emtp_assets_tests.pipeline.test_drop_folder import drop
 
@@ -56,7 +57,7 @@ class Story:
     def in_force(self, year: int) -> bytes:
         delivery = Ledger(self.instance.settings.data_dir).latest("matricula", year)
         assert delivery is not None
-        return Archive(self.instance.settings.data_dir).path(delivery.sha256).read_bytes()
+        return archived_bytes(delivery.sha256, self.instance.settings)
 
     def hand_over(self, moment: str, content: bytes) -> None:
         file = self.folder / f"{moment}.csv"
@@ -255,7 +256,7 @@ def test_after_that_nothing_waits_any_more(story: Story) -> None:
 
 def test_what_was_published_before_can_be_made_again_byte_by_byte(story: Story, tmp_path: Path) -> None:
     said: list[str] = []
-    archived = sorted(Archive(story.instance.settings.data_dir).root.rglob("*.csv"))
+    archived = sorted(Archive(story.instance.settings).root.rglob("*.csv.sellado"))
     found = rebuild(
         build_definitions,
         story.instance.settings,
@@ -270,7 +271,7 @@ def test_what_was_published_before_can_be_made_again_byte_by_byte(story: Story, 
     assert remade == story.bytes["first"]
     assert any("El original todavía está en" in line for line in said)
     assert not any((data / layer).exists() for layer in ("raw", "cleaned", "aggregated", "rejected", "archive"))
-    assert sorted(Archive(story.instance.settings.data_dir).root.rglob("*.csv")) == archived
+    assert sorted(Archive(story.instance.settings).root.rglob("*.csv.sellado")) == archived
 
 
 def local_today() -> date:

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from emtp_assets.automation.jobs import EVERYTHING
-from emtp_assets.intake import Archive, Ledger
+from emtp_assets.intake import Ledger
 from emtp_assets.keys import DROP_FOLDER
+from emtp_assets_tests.opened import archived_bytes, refused_bytes
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 
 pytestmark = pytest.mark.pipeline
@@ -183,7 +184,7 @@ def test_the_school_summary_is_refused_as_what_it_is(own_demo: Instance, shared_
 def _archived_enrolment(instance: Instance) -> bytes:
     delivery = Ledger(instance.settings.data_dir).latest("matricula", 2025)
     assert delivery is not None
-    return Archive(instance.settings.data_dir).path(delivery.sha256).read_bytes()
+    return archived_bytes(delivery.sha256, instance.settings)
 
 
 _SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -208,8 +209,8 @@ def test_a_spoiled_file_is_explained_kept_and_changes_nothing(own_demo: Instance
     assert "matricula_2025.csv" in text
     assert "Qué hacer" in text
     assert word in text.lower()
-    (kept,) = (own_demo.settings.drop / "rejected").glob("*matricula_2025.csv")
-    assert kept.read_bytes() == sent
+    (kept,) = (own_demo.settings.drop / "rejected").glob("*matricula_2025.csv.sellado")
+    assert refused_bytes(kept, own_demo.settings) == sent
     assert own_demo.published_bytes() == before
 
 

@@ -27,6 +27,7 @@ from emtp_assets_tests.intake.conftest import NOW, Instance
 from emtp_assets_tests.intake.tables import csv_bytes, enrolment, header, students
 from emtp_assets_tests.intake.test_crash import NOBODY, share
 from emtp_assets_tests.intake.world import World
+from emtp_assets_tests.opened import refused_bytes
 
 __all__ = ["share"]
 RESTED = 1_700_000_000 * 10**9
@@ -176,7 +177,8 @@ def test_a_file_replaced_at_any_point_of_its_reception_is_taken_as_what_it_is_th
         entered = {delivery.sha256 for delivery in instance.ledger.deliveries()}
         assert digest(new) in entered, f"at point {point} the new version was passed over"
         assert entered <= {digest(old), digest(new)}, f"at point {point} a mixture of both entered"
-        kept = {digest(p.read_bytes()) for p in (instance.settings.drop / "rejected").glob("*.csv")}
+        aside = (instance.settings.drop / "rejected").glob("*.csv.sellado")
+        kept = {digest(refused_bytes(path, instance.settings)) for path in aside}
         assert kept <= {digest(old)}, f"at point {point} the new version was refused for the old one's fault"
 
 

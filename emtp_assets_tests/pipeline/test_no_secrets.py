@@ -140,6 +140,7 @@ def test_a_run_in_which_every_way_fails_tells_no_secret(systems: Systems, tmp_pa
     }
     (tmp_path / "clave_sftp").write_text(secrets["sftp"])
     (tmp_path / "clave_seudonimos").write_text(secrets["seudonimos"])
+    (tmp_path / "clave_seudonimos").chmod(0o600)
     with (
         MailServer(
             user="emtp", password="otra", security="starttls", certificate=systems.authority.issue("correo")

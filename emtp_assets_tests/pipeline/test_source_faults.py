@@ -153,7 +153,7 @@ def assert_told(watch: Watch, case: Case, expected: Fails, said: str) -> None:
     assert expected.says in said
     # A file that is no delivery is laid aside with its explanation; why it is refused is told in intake's own form.
     aside = {path.name[16:] for path in (watch.instance.settings.drop / "rejected").glob("*")}
-    name = f"{DATASET}_{YEAR}_semana.csv"
+    name = f"{DATASET}_{YEAR}_semana.csv.sellado"
     assert aside == ({name, f"{name}.explicacion.txt"} if attempt.result is Result.REJECTED else set())
     assert "Qué hacer: " in said or attempt.result is Result.REJECTED
     assert "copie el archivo oficial en" in said

@@ -20,6 +20,7 @@ from emtp_assets.alerts import Kind, Notice, Outbox
 from emtp_assets.automation.alerting import look
 from emtp_assets.intake import Delivery, Ledger
 from emtp_assets.sources import Attempt, Journal
+from emtp_assets.storage.duck import SPILL
 from emtp_assets_tests.alerts.conftest import mailing
 from emtp_assets_tests.pipeline.conftest import Instance, instance_at
 from emtp_assets_tests.pipeline.source_faults import ATTEMPTS, LONGEST_WAIT
@@ -141,7 +142,8 @@ class Watch:
 
     @property
     def half_made(self) -> list[Path]:
-        return list((self.data / ".staging").glob("*"))
+        """What a process left behind; its empty room to spill into is none."""
+        return [path for path in (self.data / ".staging").rglob("*") if SPILL not in path.parts or path.is_file()]
 
     def tells_no_secret(self, *texts: str) -> None:
         """Neither these texts nor what is noted of attempts and alarms holds a secret."""

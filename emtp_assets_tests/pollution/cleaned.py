@@ -10,6 +10,7 @@ from typing import Any
 
 from emtp_assets.contracts import Column, Contract, LogicalType, Treatment
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import read
 from emtp_assets.transformation import Input, TransformationError, run_models
 from emtp_assets_tests.pollution.corpus import Polluted
 from emtp_assets_tests.pollution.judge import Judgement, Verdict, aligned, bare, typed, visible
@@ -94,7 +95,7 @@ def _cleaned(settings: Settings, contract: Contract, readings: Sequence[Reading]
     for place, reading in zip(places, readings, strict=True):
         path = folder / "raw" / f"academic_year={place}" / "part.parquet"
         path.parent.mkdir(parents=True)
-        pq.write_table(pa.concat_tables([pq.read_table(p, columns=names) for p in reading.raw.values()]), path)
+        pq.write_table(pa.concat_tables([read(p, settings, columns=names) for p in reading.raw.values()]), path)
         files.append(path)
     models = [f"cleaned_{contract.dataset}", f"rejected_{contract.dataset}"]
     run_models(
@@ -111,7 +112,7 @@ def _cleaned(settings: Settings, contract: Contract, readings: Sequence[Reading]
     return [
         Cleaned(
             {row["_row"]: row for row in pq.read_table(stood[place]).to_pylist()},
-            set(pq.read_table(refused[place])["_row"].to_pylist()),
+            set(read(refused[place], settings)["_row"].to_pylist()),
             broken[place],
         )
         for place in places

@@ -26,6 +26,8 @@ from emtp_assets.intake import (
 )
 from emtp_assets.intake.quarantine import Quarantine
 from emtp_assets.settings import Mode, Settings
+from emtp_assets.storage.restricted import read
+from emtp_assets_tests.opened import refused_bytes
 from emtp_assets_tests.pollution.corpus import Polluted
 from emtp_assets_tests.pollution.official import Official
 
@@ -66,7 +68,7 @@ class Ours:
         self.settings = Settings(data_dir=folder / "data", mode=Mode.DEMONSTRATION)
         self.settings.drop.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(self.settings.data_dir)
-        self._archive = Archive(self.settings.data_dir)
+        self._archive = Archive(self.settings)
         self._raw = folder / "raw"
         self._raw.mkdir(exist_ok=True)
 
@@ -76,7 +78,7 @@ class Ours:
         path.write_bytes(polluted.content)
         outcome = receive(path, self.settings, self._ledger, source="carpeta", now=NOW)
         if isinstance(outcome, Rejection):
-            if outcome.moved_to is None or outcome.moved_to.read_bytes() != polluted.content:
+            if outcome.moved_to is None or refused_bytes(outcome.moved_to, self.settings) != polluted.content:
                 raise AssertionError(f"refused ({outcome.code}), and its bytes are not kept")
             return Refused(outcome.code)
         delivery = outcome.delivery if isinstance(outcome, AlreadyKnown) else outcome
@@ -87,13 +89,12 @@ class Ours:
 
     def _extracted(self, delivery: Delivery) -> Reading:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         contract = contract_for(delivery.dataset)
         targets = {year: self._raw / f"{delivery.sha256}-{year}.parquet" for year in delivery.years}
         archived = self._archive.path(delivery.sha256)
         counts = extract_raw_years(self.settings, contract, delivery, archived, targets)
-        table = pa.concat_tables([pq.read_table(path) for path in targets.values()]).sort_by("_row")
+        table = pa.concat_tables([read(path, self.settings) for path in targets.values()]).sort_by("_row")
         missing = set(delivery.missing_columns)
         names = [n for n in table.column_names if n not in ("_delivery", "_row") and n not in missing]
         names = [n for n in names if any(v is not None for v in table[n].to_pylist()) or n in delivery.unknown_columns]
@@ -111,7 +112,7 @@ class Ours:
         )
 
     def _aside(self, sha256: str) -> tuple[bytes, ...]:
-        kept = Quarantine(self.settings.data_dir).rows(sha256)
+        kept = Quarantine(self.settings).rows(sha256)
         return tuple(row.raw for row in kept if row.code != "pie")  # remarks at the foot are kept beside, and no rows
 
 

@@ -50,6 +50,12 @@ def _thousands(value: str, mark: str = ".") -> str:
     return f"{int(value):,}".replace(",", mark)
 
 
+def _no_proof(value: str) -> str:
+    """A digit that is not the check digit: with that one it would say RUN, who is somebody else."""
+    total = sum(int(digit) * (2 + i % 6) for i, digit in enumerate(reversed(value)))
+    return "4" if (11 - total) % 11 == 5 else "5"
+
+
 _WRITTEN: dict[str, Callable[[str], str]] = {
     "dot_zero": lambda v: f"{v}.0",
     "comma_zero": lambda v: f"{v},0",
@@ -87,8 +93,8 @@ _CODES = (("matricula_2024", "COD_ENSE"), ("matricula_2024", "RBD"), ("matricula
 for name, changed in _WRITTEN.items():
     _add(name, IDENTITY, _IDENTITIES, changed)
     _add(name, CODE, _CODES, changed)
-_add("with_check_digit", IDENTITY, _IDENTITIES, lambda v: f"{v}-5")
-_add("with_check_digit_and_dots", IDENTITY, _IDENTITIES, lambda v: f"{_thousands(v)}-5")
+_add("with_check_digit", IDENTITY, _IDENTITIES, lambda v: f"{v}-{_no_proof(v)}")
+_add("with_check_digit_and_dots", IDENTITY, _IDENTITIES, lambda v: f"{_thousands(v)}-{_no_proof(v)}")
 _add("as_float_loses_digits", IDENTITY, (("titulacion_2024", "ID_PRACTICA"),), lambda v: f"{int(float(v))}")
 _add("label_for_code", CODE, _CODES, lambda v: "Técnico Profesional")
 _add("code_and_label", CODE, _CODES, lambda v: f"{v} - Comercial")

@@ -77,7 +77,7 @@ def run(project: Path) -> set[str]:
 
 
 def expected(key: str) -> set[str]:
-    return {hmac.new(key.encode(), b"estudiante:12345678", "sha256").hexdigest()[:32]}
+    return {hmac.new(key.encode(), b"v1|estudiante|12345678", "sha256").hexdigest()[:32]}
 
 
 def test_every_session_of_every_run_has_the_key_of_the_moment_and_no_file_has_it(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from emtp_assets.privacy.attack import recoverable
+from emtp_assets.audit.attack import recoverable
 from emtp_assets.privacy.disclosure import DisclosureError, ProtectedTable, protect
 from emtp_assets_tests.privacy.realistic_cells import PLAN, school_year
 
@@ -154,31 +154,118 @@ def test_the_attacker_finds_nothing_in_any_set_of_linked_tables(
     assert recoverable(published, structure, "n", minimum=minimum) == []
 
 
+def every_table(
+    rows: list[dict], published: dict[str, pa.Table], tables: list[ProtectedTable], minimum: int
+) -> list[tuple[np.ndarray, int, int | None, frozenset[int]]]:
+    """All there is to know by brute force: for each published cell, its value in every table that agrees with what is
+    shown, its true value, what is shown of it, and the base cells that it is made of.
+    """
+    # Larger counts would only widen what is possible, so the search may stop here.
+    span = max((row["n"] for row in rows), default=0) + minimum + 1
+    possible = np.indices((span,) * len(rows)).reshape(len(rows), -1).T
+    cells = []
+    for table in tables:
+        for key, (value, _) in answered(published[table.name], table).items():
+            members = [i for i, row in enumerate(rows) if tuple(row[d] for d in table.dimensions) == key]
+            true = sum(rows[i]["n"] for i in members)
+            cells.append((possible[:, members].sum(axis=1), true, value, frozenset(members)))
+    agrees = np.ones(len(possible), dtype=bool)
+    for total, _, value, _ in cells:
+        agrees &= (total >= 1) if value is None else (total == value)
+    return [(total[agrees], true, value, members) for total, true, value, members in cells]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(small_problems(atoms=5, largest=4))
+@given(small_problems(atoms=5, largest=4), st.booleans())
 def test_trying_every_table_that_agrees_with_what_is_shown_leaves_every_hidden_cell_open(
-    problem: tuple[pa.Table, list[ProtectedTable], int],
+    problem: tuple[pa.Table, list[ProtectedTable], int], insiders: bool
 ) -> None:
     cells, tables, minimum = problem
     rows = [row for row in cells.to_pylist() if row["n"]]
     assume(rows)
-    published = protect(cells, "n", tables, minimum=minimum)
-    # Larger counts would only widen what is possible, so the search may stop here.
-    span = max((row["n"] for row in rows), default=0) + minimum + 1
-    possible = np.indices((span,) * len(rows)).reshape(len(rows), -1).T
-    sums: list[tuple[np.ndarray, int | None]] = []
-    for table in tables:
-        for key, (value, _) in answered(published[table.name], table).items():
-            members = [i for i, row in enumerate(rows) if tuple(row[d] for d in table.dimensions) == key]
-            sums.append((possible[:, members].sum(axis=1), value))
-    agrees = np.ones(len(possible), dtype=bool)
-    for total, value in sums:
-        agrees &= (total >= 1) if value is None else (total == value)
-    for total, value in sums:
+    published = protect(cells, "n", tables, minimum=minimum, insiders=insiders)
+    for reached, _, value, _ in every_table(rows, published, tables, minimum):
         if value is None:
-            reached = total[agrees]
             assert reached.max() - reached.min() >= minimum - 1
             assert reached.max() >= minimum
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(small_problems(atoms=5, largest=3), st.booleans())
+def test_a_student_alone_in_his_cell_who_tries_every_table_finds_every_other_hidden_cell_open(
+    problem: tuple[pa.Table, list[ProtectedTable], int], wide: bool
+) -> None:
+    cells, tables, minimum = problem
+    rows = [row for row in cells.to_pylist() if row["n"]]
+    assume(rows)
+    width = minimum - 1 if wide else 1
+    published = protect(cells, "n", tables, minimum=minimum, insider_width=width)
+    found = every_table(rows, published, tables, minimum)
+    for own, true, _, alone in found:
+        if true != 1:
+            continue
+        for reached, _, value, members in found:
+            if value is None and members != alone:
+                known = reached[own == 1]
+                assert known.max() - known.min() >= width
+                assert not wide or known.max() >= minimum
+
+
+def test_a_student_alone_in_his_cell_would_open_the_other_one_if_nobody_thought_of_him() -> None:
+    """1 + 60 = 61 and 1 + 2 hidden in a total of 63: who is the one knows the two."""
+    cells = pa.table({"region": [1, 1, 1, 1], "sexo": [1, 2, 3, 4], "n": [1, 12, 60, 70]})
+    tables = [ProtectedTable("region", ("region",)), ProtectedTable("todo", ("region", "sexo"))]
+    naive = protect(cells, "n", tables, minimum=10, insiders=False)["todo"]
+    assert naive["suppressed"].to_pylist() == [True, True, False, False]
+    safe = protect(cells, "n", tables, minimum=10)["todo"]
+    assert safe["suppressed"].to_pylist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("width", [0, 10])
+def test_a_width_before_insiders_that_promises_nothing_or_too_much_is_refused(width: int) -> None:
+    cells = pa.table({"a": ["x"], "n": [1]})
+    with pytest.raises(DisclosureError, match="entre 1 y 9"):
+        protect(cells, "n", [ProtectedTable("a", ("a",))], minimum=10, insider_width=width)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(small_problems(atoms=12, largest=25), st.randoms(use_true_random=False))
+def test_whatever_is_asked_to_be_hidden_is_hidden_and_cannot_be_worked_out(
+    problem: tuple[pa.Table, list[ProtectedTable], int], random
+) -> None:
+    cells, tables, minimum = problem
+    exact = protect(cells, "n", tables, minimum=1, insiders=False)
+    hide = {}
+    for table in tables:
+        rows = exact[table.name]
+        hide[table.name] = rows.filter(pa.array([random.random() < 0.3 for _ in range(rows.num_rows)], pa.bool_()))
+    published = protect(cells, "n", tables, minimum=minimum, hide=hide)
+    for table in tables:
+        answer = answered(published[table.name], table)
+        for row in hide[table.name].to_pylist():
+            assert answer[tuple(row[d] for d in table.dimensions)] == (None, True)
+    structure = cells.filter(pa.array([n > 0 for n in cells["n"].to_pylist()], pa.bool_()))
+    assert recoverable(published, structure, "n", minimum=minimum) == []
+
+
+def test_a_large_count_that_is_asked_to_be_hidden_takes_another_with_it() -> None:
+    cells = pa.table({"region": [1, 1, 1], "sexo": [1, 2, None], "n": [400, 50, 600]})
+    tables = [ProtectedTable("region", ("region",)), ProtectedTable("todo", ("region", "sexo"))]
+    hide = {"todo": pa.table({"sexo": pa.array([None], pa.int32()), "region": [1], "why": ["sticky"]})}
+    todo = protect(cells, "n", tables, minimum=10, hide=hide)["todo"]
+    assert todo["suppressed"].to_pylist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("hide", "message"),
+    [
+        ({"b": pa.table({"a": ["x"]})}, "tablas que no existen: b"),
+        ({"a": pa.table({"c": ["x"]})}, "les faltan columnas: a"),
+    ],
+)
+def test_what_is_asked_to_be_hidden_must_be_of_a_table(hide: dict[str, pa.Table], message: str) -> None:
+    with pytest.raises(DisclosureError, match=message):
+        protect(pa.table({"a": ["x"], "n": [1]}), "n", [ProtectedTable("a", ("a",))], minimum=10, hide=hide)
 
 
 def test_tables_whose_programs_have_fractional_corners_are_protected_in_whole_numbers() -> None:
@@ -192,12 +279,12 @@ def test_tables_whose_programs_have_fractional_corners_are_protected_in_whole_nu
     assert recoverable(published, cells, "n", minimum=5) == []
 
 
-def test_a_national_year_is_protected_and_attacked_within_eight_seconds_of_cpu() -> None:
+def test_a_national_year_is_protected_and_attacked_within_twenty_seconds_of_cpu() -> None:
     cells = school_year()
     started = time.process_time()
     published = protect(cells, "n", PLAN, minimum=10)
     assert recoverable(published, cells, "n", minimum=10) == []
-    assert time.process_time() - started < 8
+    assert time.process_time() - started < 20
     for name in (
         "pais",
         "pais_sexo",
@@ -209,4 +296,5 @@ def test_a_national_year_is_protected_and_attacked_within_eight_seconds_of_cpu()
     ):
         assert not any(published[name]["suppressed"].to_pylist()), name
     schools = published["establecimiento"]
-    assert sum(schools["suppressed"].to_pylist()) < 0.2 * schools.num_rows
+    # Thinking of students who are alone in their cell costs a third of it: 17% without them.
+    assert sum(schools["suppressed"].to_pylist()) < 0.25 * schools.num_rows

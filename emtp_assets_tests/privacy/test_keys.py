@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
+import re
 import threading
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from emtp_assets.privacy.keys import PseudonymKeyError, accepted_key, key_fingerprint, pseudonym_key
+from emtp_assets.privacy.keys import (
+    PseudonymKeyError,
+    accepted_key,
+    key_id,
+    next_key,
+    pseudonym_key,
+    release_key,
+    same_key,
+)
 from emtp_assets.settings import Mode, Settings
 
 GOOD = "c0ffee-0123456789-abcdefghijklmnopqrstuvwxyz"
@@ -28,6 +38,7 @@ def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_setting_comes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text("another-" + GOOD)
+    file.chmod(0o600)
     settings = instance(tmp_path, pseudonym_key=GOOD, pseudonym_key_file=file)
     assert pseudonym_key(settings).get_secret_value() == GOOD
 
@@ -35,17 +46,21 @@ def test_the_setting_comes_before_the_file(tmp_path: Path) -> None:
 def test_the_file_is_read_without_its_line_end_and_an_empty_setting_is_none(tmp_path: Path) -> None:
     file = tmp_path / "clave"
     file.write_text(GOOD + "\n")
+    file.chmod(0o400)
     settings = instance(tmp_path, pseudonym_key="", pseudonym_key_file=file)
     assert pseudonym_key(settings).get_secret_value() == GOOD
 
 
-def test_a_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o700])
+def test_a_file_that_others_can_read_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "clave"
     file.write_text(GOOD)
-    file.chmod(0o644)
-    pseudonym_key(instance(tmp_path, pseudonym_key_file=file))
-    assert "chmod 600" in caplog.text
-    assert GOOD not in caplog.text
+    file.chmod(mode)
+    with pytest.raises(PseudonymKeyError, match="chmod 600") as error:
+        pseudonym_key(instance(tmp_path, pseudonym_key_file=file))
+    assert GOOD not in str(error.value)
+    with pytest.raises(PseudonymKeyError, match="chmod 600"):
+        next_key(instance(tmp_path, pseudonym_key_next_file=file))
 
 
 def test_a_file_that_is_not_there_is_named_in_the_error(tmp_path: Path) -> None:
@@ -97,8 +112,49 @@ def test_a_weak_key_is_refused_without_being_repeated(weak: str) -> None:
     assert not weak or weak not in str(error.value)
 
 
-def test_a_fingerprint_tells_keys_apart_and_holds_none_of_them() -> None:
-    prints = {key_fingerprint(SecretStr(GOOD + suffix)) for suffix in "abc"}
-    assert len(prints) == 3
-    assert all(len(p) == 12 and p not in GOOD for p in prints)
-    assert key_fingerprint(SecretStr(GOOD)) == key_fingerprint(SecretStr(f" {GOOD}\n"))
+def test_an_id_tells_keys_and_the_form_of_pseudonyms_apart_and_holds_nothing_of_them() -> None:
+    ids = {key_id(SecretStr(GOOD + suffix)) for suffix in "abc"}
+    assert len(ids) == 3
+    assert all(re.fullmatch(r"v1-[0-9a-f]{12}", each) and each[3:] not in GOOD for each in ids)
+    assert key_id(SecretStr(GOOD)) == key_id(SecretStr(f" {GOOD}\n"))
+
+
+def test_the_same_key_is_known_under_the_id_that_it_had_before_pseudonyms_had_a_form() -> None:
+    mine = key_id(SecretStr(GOOD))
+    assert same_key(mine.removeprefix("v1-"), mine)
+    assert not same_key(key_id(SecretStr(GOOD + "a")), mine)
+
+
+def test_the_next_key_is_read_from_its_file_and_none_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "clave"
+    file.write_text(GOOD + "\n")
+    file.chmod(0o600)
+    assert next_key(instance(tmp_path)) is None
+    assert next_key(instance(tmp_path, pseudonym_key_next_file=file)) == SecretStr(GOOD)
+    with pytest.raises(PseudonymKeyError, match="no_existe"):
+        next_key(instance(tmp_path, pseudonym_key_next_file=tmp_path / "no_existe"))
+
+
+def by_rfc_5869(key: str, info: str) -> str:
+    """HKDF-SHA256 of 32 bytes without salt, with nothing but the standard library: one block of the expansion."""
+    extracted = hmac.new(bytes(32), key.encode(), "sha256").digest()
+    return hmac.new(extracted, info.encode() + b"\x01", "sha256").hexdigest()
+
+
+def test_a_recipient_has_a_key_of_its_own_in_each_release() -> None:
+    made = release_key(SecretStr(GOOD), "Universidad de Chile", "2026-04-30.1")
+    assert made.get_secret_value() == by_rfc_5869(GOOD, "v1|entrega|Universidad de Chile|2026-04-30.1")
+    others = {
+        release_key(SecretStr(key), who, what).get_secret_value()
+        for key in (GOOD, GOOD + "a")
+        for who in ("Universidad de Chile", "PUC")
+        for what in ("2026-04-30.1", "2026-04-30.2")
+    }
+    assert len(others) == 8
+    assert GOOD not in repr(made)
+
+
+@pytest.mark.parametrize(("who", "what"), [("", "x"), ("x", " "), ("a|b", "c"), ("a", "b|c")])
+def test_two_deliveries_can_never_share_a_key(who: str, what: str) -> None:
+    with pytest.raises(ValueError, match="no sirve"):
+        release_key(SecretStr(GOOD), who, what)

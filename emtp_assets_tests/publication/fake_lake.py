@@ -13,6 +13,7 @@ from emtp_assets.settings import Settings
 from emtp_assets.storage.duck import literal, session
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets.storage.provenance import Origin, Provenance
+from emtp_assets_tests.conftest import STORAGE_KEY
 
 NOW = datetime(2026, 4, 6, 9, 30, tzinfo=UTC)
 YEARS = (2023, 2024, 2025)
@@ -31,7 +32,7 @@ TABLES = {
 
 def settings_for(data_dir: Path, **more: object) -> Settings:
     """Of an instance in which nothing waits for an approval, unless the test says from when."""
-    values = {"restatement_floor": 10**15, **more}
+    values = {"restatement_floor": 10**15, "storage_key": STORAGE_KEY, **more}
     return Settings(_env_file=None, data_dir=data_dir, **values)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 

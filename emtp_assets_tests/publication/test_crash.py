@@ -15,6 +15,7 @@ import pytest
 
 from emtp_assets.publication.publish import publish
 from emtp_assets.settings import Settings
+from emtp_assets.storage.duck import SPILL
 from emtp_assets.storage.lake import Lake
 from emtp_assets_tests import faults
 from emtp_assets_tests.publication.fake_lake import NOW, fill, settings_for, table_bytes
@@ -73,7 +74,7 @@ def whole_set(settings: Settings) -> dict[str, str]:
 
 
 def leftovers(settings: Settings) -> list[str]:
-    """What is neither a kept set, its mark, nor the lock."""
+    """What is neither a kept set, its mark, nor the lock; of this process's room to spill into, only files in it."""
     sets = settings.data_dir / ".sets"
     kept = {path.name for path in sets.iterdir() if path.is_dir() and not path.name.startswith(".")}
     expected = kept | {f"{name}.publicado" for name in kept} | {".lock"}
@@ -81,7 +82,8 @@ def leftovers(settings: Settings) -> list[str]:
     return sorted(
         [path.name for path in sets.iterdir() if path.name not in expected]
         + [path.name for path in settings.data_dir.glob(".processed*")]
-        + [path.name for path in staged.iterdir() if any(path.iterdir())]
+        + [path.name for path in staged.iterdir() if path.name != SPILL and any(path.iterdir())]
+        + [path.name for path in (staged / SPILL).rglob("*") if path.is_file()]
     )
 
 

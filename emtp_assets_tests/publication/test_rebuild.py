@@ -51,7 +51,7 @@ def received(settings: Settings, sha: str, dataset: str, years: Iterable[int]) -
         code_version="1",
     )
     Ledger(settings.data_dir).record(delivery)
-    place = Archive(settings.data_dir).root / delivery.sha256[:2] / f"{delivery.sha256}.csv"
+    place = Archive(settings).root / delivery.sha256[:2] / f"{delivery.sha256}.csv"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(b"bytes")
     place.chmod(0o440)
@@ -93,8 +93,8 @@ def test_the_folder_knows_exactly_the_deliveries_of_that_set(settings: Settings,
     prepared = prepare(settings, publication({("docentes", 2024): old}), tmp_path / "rehecho")
     ledger = Ledger(prepared.data_dir)
     assert ledger.deliveries() == [old], "not the one that replaced it"
-    assert Archive(prepared.data_dir).path(old.sha256).read_bytes() == b"bytes"
-    assert Archive(prepared.data_dir).path(old.sha256).is_symlink()
+    assert Archive(prepared).path(old.sha256).read_bytes() == b"bytes"
+    assert Archive(prepared).path(old.sha256).is_symlink()
     assert prepared.suppression_minimum == 12
     assert prepared.drop.is_relative_to(tmp_path / "rehecho")
     assert Ledger(settings.data_dir).latest("docentes", 2024) == new, "the instance itself is as it was"
@@ -121,7 +121,7 @@ def test_what_was_only_crossed_with_others_is_there_too(settings: Settings, tmp_
 
 def test_bytes_that_are_gone_are_named_and_nothing_is_begun(settings: Settings, tmp_path: Path) -> None:
     kept, gone = received(settings, "a", "docentes", [2024]), received(settings, "b", "proyectos", [2023, 2024])
-    Archive(settings.data_dir).path(gone.sha256).unlink()
+    Archive(settings).path(gone.sha256).unlink()
     made = publication({("docentes", 2024): kept, ("proyectos", 2024): gone})
     with pytest.raises(RebuildError) as refused:
         prepare(settings, made, tmp_path / "rehecho")
@@ -173,4 +173,4 @@ def test_no_person_stays_in_the_folder_and_the_archive_stays_whole(settings: Set
     (prepared.data_dir / "raw" / "docentes" / "part.parquet").write_bytes(b"personas")
     forget_persons(prepared)
     assert sorted(path.name for path in prepared.data_dir.iterdir()) == ["ledger.lock", "ledger.sqlite"]
-    assert Archive(settings.data_dir).path(own.sha256).read_bytes() == b"bytes"
+    assert Archive(settings).path(own.sha256).read_bytes() == b"bytes"

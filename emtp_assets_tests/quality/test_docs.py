@@ -51,8 +51,8 @@ def test_what_a_delivery_holds_is_shown_as_text(docs: DataDocs, contract: Contra
     validate(contract, cleaned((0, "letra", "<script>alert(1)</script>")), 2025, docs)
     docs.build()
     page = docs.page("prueba", 2025).read_text(encoding="utf-8")
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert" not in page and "<AAAAAA>" not in page
+    assert "&lt;AAAAAA&gt;AAAAA(9)&lt;/AA" in page, "its shape, as text"
 
 
 def test_pages_of_earlier_runs_stay_and_the_latest_counts(

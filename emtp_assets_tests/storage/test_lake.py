@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -39,16 +38,13 @@ def test_what_is_not_promoted_leaves_no_trace_even_when_the_work_fails(tmp_path:
     assert list((tmp_path / ".staging").iterdir()) == []
 
 
-def test_the_leavings_of_a_killed_process_go_after_a_day(tmp_path: Path) -> None:
+def test_the_leavings_of_a_killed_process_go_and_those_of_one_at_work_stay(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    abandoned, fresh = tmp_path / ".staging" / "dead", tmp_path / ".staging" / "alive"
-    for folder in (abandoned, fresh):
-        folder.mkdir(parents=True)
-    two_days_ago = time.time() - 48 * 3600
-    os.utime(abandoned, (two_days_ago, two_days_ago))
-    with lake.staging():
+    abandoned = tmp_path / ".staging" / uuid.uuid4().hex
+    abandoned.mkdir(parents=True)
+    with lake.staging() as at_work, lake.staging():
         assert not abandoned.exists()
-        assert fresh.exists()
+        assert at_work.exists()
 
 
 def test_parts_are_listed_oldest_first_and_only_those_that_exist(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import read as opened
 from emtp_assets.transformation import Input, run_models
 
 Sent = Sequence[str | None]
@@ -31,9 +32,10 @@ UNREADABLE = _Unreadable()
 
 @dataclass(frozen=True)
 class Who:
-    """The person that an identifier stands for, as a test writes it."""
+    """The person that an identifier stands for, as a test writes it; its kind where it is not the column's."""
 
     identifier: str
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _cleaned(
         contracts=[contract],
     )
     for year in years:
-        made = [pq.read_table(settings.data_dir / m / f"academic_year={year}" / "part.parquet") for m in models]
+        made = [opened(settings.data_dir / m / f"academic_year={year}" / "part.parquet", settings) for m in models]
         stands, *refused = ({row["_row"]: row for row in table.to_pylist()} for table in made)
         yield stands, refused[0] if refused else {}
 
@@ -156,6 +158,6 @@ def pseudonyms(settings: Settings, official: str, people: Sequence[Who]) -> list
     with duckdb.connect() as connection:
         install_pseudonym(connection, pseudonym_key(settings))
         return [
-            connection.execute("select pseudonym($1, $2)", [official, who.identifier]).fetchall()[0][0]
+            connection.execute("select pseudonym($1, $2)", [who.kind or official, who.identifier]).fetchall()[0][0]
             for who in people
         ]

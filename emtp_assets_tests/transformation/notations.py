@@ -19,11 +19,13 @@ from emtp_assets_tests.transformation.columns import Case, Who
 
 @dataclass(frozen=True)
 class Notation:
-    """``certain``: whatever the column, each value can mean one thing only."""
+    """``certain``: whatever the column, each value can mean one thing only. ``means``: what, where the notation says it
+    and not the column."""
 
     name: str
     write: Callable[[Any], str]
     certain: bool = False
+    means: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ def _thousands(value: int, mark: str) -> str:
 def _decimal(value: Decimal, mark: str, group: str) -> str:
     whole, _, digits = f"{value:,f}".partition(".")
     return whole.replace(",", group) + (mark + digits if digits else "")
+
+
+def _run(number: int) -> Who:
+    return Who(f"{number}-{_check_digit(number)}", "RUN")
 
 
 def _in_single_precision(value: int) -> str:
@@ -125,8 +131,8 @@ MONTHS = [
 NUMBERS_OF_PEOPLE = [
     Notation("plain", str, certain=True),
     Notation("padded", lambda v: str(v).zfill(9), certain=True),
-    Notation("RUN", lambda v: f"{v}-{_check_digit(v)}", certain=True),
-    Notation("RUN with points", lambda v: f"{_thousands(v, '.')}-{_check_digit(v)}", certain=True),
+    Notation("RUN", lambda v: f"{v}-{_check_digit(v)}", certain=True, means=_run),
+    Notation("RUN with points", lambda v: f"{_thousands(v, '.')}-{_check_digit(v)}", certain=True, means=_run),
     Notation("cut", lambda v: "#####"),
     Notation("single precision", _in_single_precision),
     *_QUOTED,
@@ -170,7 +176,8 @@ def column(draw: st.DrawFn, at: int) -> Written:
     meant = draw(st.lists(values | st.none(), min_size=1, max_size=9))
     blank = draw(st.sampled_from([" ", "", "NA", ".", "NULL", "-", "\u200b"]))
     sent = tuple(blank if value is None else notation.write(value) for value in meant)
-    return Written(notation, Case("titulacion", official, sent), tuple(None if v is None else means(v) for v in meant))
+    what = notation.means or means
+    return Written(notation, Case("titulacion", official, sent), tuple(None if v is None else what(v) for v in meant))
 
 
 def columns(of_each: int) -> st.SearchStrategy[tuple[Written, ...]]:

@@ -78,7 +78,7 @@ def test_and_most_notations_are_read_where_the_column_proves_them(settings: Sett
         for official, name in zip(cycle(officials), sorted(names)):
             notations, means = known[official]
             cases.append(Case("titulacion", official, tuple(notations[name].write(value) for value in values)))
-            meant.append([means(value) for value in values])
+            meant.append([(notations[name].means or means)(value) for value in values])
     people = [value for values in meant for value in values if isinstance(value, Who)]
     by_person = dict(zip(people, pseudonyms(settings, "MRUN", people), strict=True))
     expected = [[by_person[v] if isinstance(v, Who) else v for v in values] for values in meant]

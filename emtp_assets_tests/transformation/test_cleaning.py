@@ -14,6 +14,7 @@ from emtp_assets.contracts import Contract, contract_for
 from emtp_assets.privacy.keys import pseudonym_key
 from emtp_assets.privacy.pseudonyms import install_pseudonym
 from emtp_assets.settings import Settings
+from emtp_assets.storage.restricted import read
 from emtp_assets.transformation import Input, TransformationError, run_models
 from emtp_assets_tests.conftest import isolated_settings
 
@@ -21,7 +22,11 @@ Rows = list[dict[str, Any]]
 
 
 def clean(
-    settings: Settings, dataset: str, rows: Sequence[Mapping[str, str | None]], year: int = 2025
+    settings: Settings,
+    dataset: str,
+    rows: Sequence[Mapping[str, str | None]],
+    year: int = 2025,
+    crosswalk: pa.Table | None = None,
 ) -> tuple[Rows, Rows]:
     """Cleaned and rejected rows of a raw table whose other columns were not sent."""
     contract = contract_for(dataset)
@@ -43,8 +48,11 @@ def clean(
         output=settings.data_dir,
         footers={},
         contracts=[contract],
+        crosswalk=crosswalk,
     )
-    made = [pq.read_table(settings.data_dir / m / f"academic_year={year}" / "part.parquet").to_pylist() for m in models]
+    made = [
+        read(settings.data_dir / m / f"academic_year={year}" / "part.parquet", settings).to_pylist() for m in models
+    ]
     assert len(made[0]) + len(made[1]) == len(rows), "no row is lost"
     return made[0], made[1]
 
@@ -117,6 +125,48 @@ def test_people_become_pseudonyms_that_are_the_same_in_every_dataset(settings: S
     assert "mrun" not in {name.lower() for name in student}
 
 
+def test_a_mask_and_a_run_are_two_persons_whatever_their_digits(settings: Settings) -> None:
+    mask, run, other_form = clean(
+        settings,
+        "matricula",
+        [STUDENT | {"MRUN": mrun, "RBD": rbd} for mrun, rbd in [("12345678", "1"), ("12345678-5", "2")]]
+        + [STUDENT | {"MRUN": "12.345.679-3", "RBD": "3"}],
+    )[0]
+    assert len({mask["id_estudiante"], run["id_estudiante"], other_form["id_estudiante"]}) == 3
+
+
+def test_who_has_only_a_provisional_identifier_stands_under_it(settings: Settings) -> None:
+    rows = [STUDENT | {"MRUN": mrun, "MRUN_IPE": "900000007"} for mrun in (" ", "60000001")]
+    (provisional, definitive), refused = clean(
+        settings, "matricula", [*rows, STUDENT | {"MRUN": "", "MRUN_IPE": "S/I"}]
+    )
+    assert [(r["_row"], r["regla"]) for r in refused] == [(3, "requerido")]
+    assert provisional["id_estudiante"] == pseudonym(settings, "IPE", "900000007")
+    assert definitive["id_estudiante"] == pseudonym(settings, "MRUN", "60000001")
+
+
+def test_a_known_pair_joins_the_two_and_a_person_enrolled_twice_is_seen(settings: Settings) -> None:
+    """Under the provisional identifier in one row, under the definitive one in another, of one year."""
+    pairs = pa.table(
+        {
+            "provisional": [pseudonym(settings, "IPE", "900000007")],
+            "definitive": [pseudonym(settings, "MRUN", "60000001")],
+        }
+    )
+    rows = [STUDENT | {"MRUN": " ", "MRUN_IPE": "900000007"}, STUDENT, STUDENT | {"MRUN": "60000002"}]
+    stands, refused = clean(settings, "matricula", rows, crosswalk=pairs)
+    assert [row["id_estudiante"] for row in stands] == [
+        pseudonym(settings, "MRUN", "60000001"), pseudonym(settings, "MRUN", "60000002"),
+    ]  # fmt: skip
+    assert [(r["_row"], r["regla"]) for r in refused] == [(2, "duplicado")]
+
+
+def pseudonym(settings: Settings, kind: str, value: str) -> str:
+    with duckdb.connect() as connection:
+        install_pseudonym(connection, pseudonym_key(settings))
+        return connection.execute("select pseudonym($1, $2)", [kind, value]).fetchall()[0][0]
+
+
 def with_the_same_key(settings: Settings) -> Settings:
     """Another instance's folder, so that the two datasets share nothing but the key."""
     return isolated_settings(
@@ -152,7 +202,4 @@ def test_a_failing_model_says_which_and_why_and_never_the_key(settings: Settings
 
 def test_the_session_macro_is_the_one_that_dbt_used(settings: Settings) -> None:
     (student,), _ = clean(settings, "matricula", [STUDENT])
-    with duckdb.connect() as connection:
-        install_pseudonym(connection, pseudonym_key(settings))
-        (expected,) = connection.execute("select pseudonym('MRUN', '60000001')").fetchall()[0]
-    assert student["id_estudiante"] == expected
+    assert student["id_estudiante"] == pseudonym(settings, "MRUN", "60000001")

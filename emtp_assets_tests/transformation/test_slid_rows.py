@@ -5,7 +5,8 @@ A separator too many and one too few leave the number of fields as it was, so in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from emtp_assets.contracts import Column, LogicalType, Treatment
 from emtp_assets.quality.validation import validate_years
 from emtp_assets.settings import Settings
+from emtp_assets.storage import restricted
+from emtp_assets.storage.temporary import unnamed
 from emtp_assets.transformation import Input, run_models
 from emtp_assets_tests.conftest import isolated_settings
 from emtp_assets_tests.pollution.official import Official, Row, official
@@ -61,12 +64,13 @@ REFUSED = [
 COUNTED = [
     (Slide("LET_CUR", "COD_TIP_CUR"), ["cod_jornada"]),
     (Slide("NOM_RBD", "NOM_REG_RBD_A", right=False), ["cod_region"]),
+    (Slide("COD_DES_CUR", "GEN_ALU", right=False), ["cod_desc_curso"]),
 ]
 # Codes under codes: cleaning reads them, and the contract's rules tell.
-READ = [
-    Slide("COD_ESPE", "COD_MEN"),
-    Slide("COD_DES_CUR", "GEN_ALU", right=False),
-    Slide("NOMBRE_SLEP", "COD_GRADO2", right=False),
+# (what slid, and which codes have more digits than any of the column they came to stand in)
+READ: list[tuple[Slide, list[str]]] = [
+    (Slide("COD_ESPE", "COD_MEN"), ["nivel"]),
+    (Slide("NOMBRE_SLEP", "COD_GRADO2", right=False), []),
 ]
 # Nothing forbids any of these values where it came to stand: nobody can tell.
 UNKNOWN = Slide("COD_ENSE3", "COD_GRADO2")
@@ -117,14 +121,14 @@ def cleaned(settings: Settings, tables: Sequence[pa.Table]) -> list[Year]:
         footers={},
         contracts=[FORM.contract],
     )
-    return [_year(settings.data_dir, dataset, year) for year in years]
+    return [_year(settings, dataset, year) for year in years]
 
 
-def _year(folder: Path, dataset: str, year: int) -> Year:
+def _year(settings: Settings, dataset: str, year: int) -> Year:
     stands, refused = (
-        folder / f"{m}_{dataset}" / f"academic_year={year}" / "part.parquet" for m in ("cleaned", "rejected")
+        settings.data_dir / f"{m}_{dataset}" / f"academic_year={year}" / "part.parquet" for m in ("cleaned", "rejected")
     )
-    by_row = [{row["_row"]: row for row in pq.read_table(path).to_pylist()} for path in (stands, refused)]
+    by_row = [{row["_row"]: row for row in restricted.read(path, settings).to_pylist()} for path in (stands, refused)]
     return Year(by_row[0], by_row[1], stands)
 
 
@@ -143,7 +147,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def years(settings: Settings) -> dict[Any, Year]:
     """By slide or kind of damage; None, the year in which nothing is wrong."""
     row = FORM.table.rows[SLID - 1]
-    slides = [*(slide for slide, _ in TOLD), *(s for s, _ in REFUSED), *(s for s, _ in COUNTED), *READ, UNKNOWN]
+    slides = [
+        *(slide for slide, _ in TOLD),
+        *(s for s, _ in REFUSED),
+        *(s for s, _ in COUNTED),
+        *(s for s, _ in READ),
+        UNKNOWN,
+    ]
     changed: dict[Any, dict[int, Row]] = {None: {}, **{slide: {SLID: slide.of(row)} for slide in slides}}
     for kind, values, _ in DAMAGED:
         changed[kind] = {SLID: tuple(values.get(name, value) for name, value in zip(NAMES, row, strict=True))}
@@ -184,9 +194,11 @@ def test_a_slide_that_shows_in_less_is_counted_as_unreadable(
     assert the_others_stand(years[slide], years[None])
 
 
-@pytest.mark.parametrize("slide", READ)
-def test_codes_under_codes_are_read_and_the_rules_of_the_contract_tell(years: dict[Any, Year], slide: Slide) -> None:
-    assert years[slide].stands[SLID]["_ilegibles"] == []
+@pytest.mark.parametrize(("slide", "too_long"), READ)
+def test_codes_under_codes_are_read_and_the_rules_of_the_contract_tell(
+    years: dict[Any, Year], slide: Slide, too_long: list[str]
+) -> None:
+    assert years[slide].stands[SLID]["_ilegibles"] == too_long
     rules = validate_years(FORM.contract, {FIRST_YEAR: years[slide].path})
     assert any(not rule.passed and rule.rule.removesuffix("_codigo_conocido") in _wrong(years, slide) for rule in rules)
 
@@ -259,7 +271,21 @@ def test_wherever_text_slid_under_types_it_is_told(settings: Settings) -> None:
 
 
 def test_rows_written_again_take_the_place_of_one_year_however_many_there_are(
-    settings: Settings, years: dict[Any, Year]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(years) > 2
-    assert len(list(settings.data_dir.glob("rows_*"))) == 2
+    """Two files of no name take turns, and nothing of the rows stays."""
+    made: list[Path] = []
+
+    @contextmanager
+    def counted(folder: Path) -> Iterator[Path]:
+        with unnamed(folder) as path:
+            if folder.name == "filas":
+                made.append(path)
+            yield path
+
+    monkeypatch.setattr("emtp_assets.transformation.dbt.unnamed", counted)
+    own = isolated_settings(data_dir=tmp_path / "data")
+    rows = {i: MANY.of(FORM.table.rows[i - 1]) for i in range(1, 9)}
+    assert len(cleaned(own, [table(FORM, rows)] * 3)) == 3
+    assert len(made) == 2
+    assert not list(own.data_dir.rglob("filas*"))

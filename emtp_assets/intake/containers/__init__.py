@@ -3,9 +3,9 @@
 What the table says, its encoding and its separator belong to the rest of intake; no contract is known here.
 """
 
-from emtp_assets.intake.containers.kind import container_of
+from emtp_assets.intake.containers.kind import container_of, may_be_container
 from emtp_assets.intake.containers.limits import Limits
 from emtp_assets.intake.containers.opening import Content, repeat, unpacked
 from emtp_assets.intake.containers.sheets import Kind, Table
 
-__all__ = ["Content", "Kind", "Limits", "Table", "container_of", "repeat", "unpacked"]
+__all__ = ["Content", "Kind", "Limits", "Table", "container_of", "may_be_container", "repeat", "unpacked"]

@@ -24,6 +24,7 @@ from emtp_assets.intake.containers.refusals import (
     unknown_compression,
 )
 from emtp_assets.intake.problem import IntakeError
+from emtp_assets.storage.temporary import descriptors
 
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LIBARCHIVE", "SYSTEMROOT", "TMPDIR")
 _MISSING = {
@@ -56,6 +57,7 @@ class Apart:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
+            pass_fds=descriptors(*arguments),
         )
 
     def __enter__(self) -> Apart:

@@ -15,6 +15,7 @@ from emtp_assets.intake.containers.zip_end import zip_end
 
 RAR4, RAR5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
+_GZIP = b"\x1f\x8b\x08"
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # A local file header, an empty archive, and the first part of one in several.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
@@ -35,6 +36,11 @@ HEAD = 1 << 10
 """How many bytes of a file's beginning are enough to tell."""
 
 
+def may_be_container(head: bytes) -> bool:
+    """Whether `container_of` has to look into the file, or knows already that it is one. ``head``: 8 bytes or more."""
+    return head.startswith((RAR4, RAR5, SEVEN_ZIP, _GZIP, *_ZIP, OLD_OFFICE))
+
+
 def container_of(head: bytes, path: Path) -> str:
     """``zip``, ``gz``, ``rar``, ``7z``, ``xlsx``, or "" when it is none that this room opens.
 
@@ -49,7 +55,7 @@ def container_of(head: bytes, path: Path) -> str:
         return "rar"
     if head.startswith(SEVEN_ZIP):
         return "7z"
-    if head.startswith(b"\x1f\x8b\x08"):
+    if head.startswith(_GZIP):
         return "gz"
     if head.startswith(_ZIP):
         return _zip_kind(path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from emtp_assets.intake.containers.refusals import too_large, too_tight
+from emtp_assets.storage.temporary import Unnamed
 
 _UNSUSPECTED = 50_000_000
 
@@ -55,16 +54,13 @@ class Meter:
 
 
 @contextmanager
-def new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
-    """A file of ours in ``folder`` (mode 0600) and what writes to it; gone if anything goes wrong meanwhile.
-
-    Its name owes nothing to the container's.
-    """
-    handle, name = tempfile.mkstemp(prefix="contenido-", dir=folder)
-    path = Path(name)
+def new_file(folder: Path) -> Iterator[tuple[Unnamed, Callable[[bytes], object]]]:
+    """A file of ours on the disk of ``folder`` (mode 0600) and what writes to it; gone if anything goes wrong,
+    or else when nobody holds its path any more."""
+    path = Unnamed.new(folder)
     try:
-        with os.fdopen(handle, "wb", buffering=1 << 20) as file:
+        with path.open("wb", buffering=1 << 20) as file:
             yield path, file.write
     except BaseException:
-        path.unlink(missing_ok=True)
+        path.discard()
         raise

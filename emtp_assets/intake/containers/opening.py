@@ -15,13 +15,15 @@ from emtp_assets.intake.containers.rar_and_7z import blocks, seven_zip_members
 from emtp_assets.intake.containers.refusals import dangerous_path, nested
 from emtp_assets.intake.containers.sheets import Table, sheet_as_text
 from emtp_assets.intake.containers.zipped import gz_blocks, gz_name, zip_blocks, zip_members
+from emtp_assets.storage.temporary import Unnamed
 
 _SHEET_OF = "!"
 
 
 @dataclass(frozen=True)
 class Content:
-    """A table as bytes of its own. ``path``: the file itself without container, else a new file in the given folder.
+    """A table as bytes of its own. ``path``: the file itself without container, else a new file without a name, on
+    the given folder's disk, which lasts as long as this path is held.
 
     ``container``: "", zip, gz, rar, 7z or xlsx. ``member``: the file inside ("" if a gz does not say), the sheet of a
     workbook, or both (``tabla.xlsx!Hoja1``); "" without container.
@@ -87,9 +89,9 @@ def _opened(path: Path, folder: Path, table: Table, *, limits: Limits, container
         wanted = member.removeprefix(name + _SHEET_OF) if member is not None else None
         text, sheet = sheet_as_text(content, folder, table, limits, wanted=wanted)
     except BaseException:
-        content.unlink(missing_ok=True)
+        content.discard()
         raise
-    content.unlink()
+    content.discard()
     return Content(text, container, f"{name}{_SHEET_OF}{sheet}")
 
 
@@ -107,7 +109,7 @@ def _table_of(path: Path, container: str, limits: Limits) -> tuple[Member, Gener
     return only, blocks(path, container, only, limits)
 
 
-def _written(source: Iterable[bytes], folder: Path, meter: Meter) -> Path:
+def _written(source: Iterable[bytes], folder: Path, meter: Meter) -> Unnamed:
     with new_file(folder) as (path, write):
         for block in source:
             meter.count(len(block))

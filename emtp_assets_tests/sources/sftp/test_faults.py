@@ -172,13 +172,13 @@ def test_a_server_that_never_says_whether_there_is_sftp(tmp_path: Path, target: 
     assert "no respondió en 1 segundos al abrir SFTP" in failure.explanation.what
 
 
-@pytest.mark.parametrize("command", ["/bin/false", "/bin/sleep 20"])
+@pytest.mark.parametrize(("command", "timeout"), [("/bin/false", 20), ("/bin/sleep 20", 1)])
 def test_an_openssh_whose_sftp_does_not_work(
-    command: str, tmp_path: Path, folder: Path, source_of: Make, target: Path
+    command: str, timeout: int, tmp_path: Path, folder: Path, source_of: Make, target: Path
 ) -> None:
     with Sshd(tmp_path / "sshd_roto", configuration=(f"ForceCommand {command}",)) as sshd:
         sshd.authorize(new_key(tmp_path / "clave").with_suffix(".pub"))
-        failure = _refused(source_of(sshd, timeout=1), target)
+        failure = _refused(source_of(sshd, timeout=timeout), target)
     expected = {"/bin/false": ("ANSWER", "PERMANENT"), "/bin/sleep 20": ("TIMEOUT", "PASSING")}
     assert told(failure) == expected[command]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emtp_assets.privacy.attack import AttackError, recoverable
+from emtp_assets.audit.attack import AttackError, recoverable
 from emtp_assets.privacy.disclosure import ProtectedTable, protect
 from emtp_assets_tests.privacy.realistic_cells import PLAN, school_year
 
