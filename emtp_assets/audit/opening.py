@@ -5,19 +5,16 @@ Here: judging the ranges that `system` and `knot` find. Which tables are publish
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from emtp_assets.audit.finding import Finding, Kind, Severity, cell_name
-from emtp_assets.audit.knot import Knot
+from emtp_assets.audit.insiders import ALONE, look_together, opened_by
 from emtp_assets.audit.system import System
 from emtp_assets.audit.universe import Universe
-
-FLOOD = 60  # programs before insiders are tried one by one; most of them are answered by these
-ALONE = 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,11 @@ def attack(
         AttackError: the tables contradict each other.
     """
     system = System(universe.levels, universe.atoms, minimum)
+    suspects = system.low <= ALONE if alone is None else _values(system, alone) == ALONE
+    if alone is not None:
+        for part in system.knots:
+            lone = np.flatnonzero(suspects[part.rows])
+            look_together(part.knot, lone, minimum=minimum, width=insider_width)
     low, high = system.intervals()
     rows = system.hidden_rows
     exact = rows[high[rows] == low[rows]]
@@ -85,10 +87,13 @@ def attack(
     closed = np.ones(len(low), dtype=bool)
     closed[exact] = False
     insiders, openers, opened = 0, 0, set()
-    suspects = system.low <= ALONE if alone is None else _values(system, alone) == ALONE
-    for row, others in _insiders(system, suspects, closed, insider_width):
-        insiders += 1
-        if len(others):
+    for part in system.knots:
+        tried = np.flatnonzero(closed[part.rows] & suspects[part.rows])
+        for index, found in opened_by(part.knot, tried, closed[part.rows], insider_width, told=alone is not None):
+            insiders += 1
+            row, others = int(part.rows[index]), part.rows[found]
+            if not len(others):
+                continue
             openers += 1
             opened.update(others.tolist())
             detail = f"si es una sola persona, ella deduce {len(others)} celdas más: {names.of(int(others[0]))} …"
@@ -108,32 +113,6 @@ def attack(
         opened=len(opened),
         findings=tuple(findings),
     )
-
-
-def _insiders(system: System, suspects: np.ndarray, closed: np.ndarray, width: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Each suspect that may be one person, and the rows which that person opens."""
-    for part in system.knots:
-        tried = np.flatnonzero(closed[part.rows] & suspects[part.rows])
-        if not len(tried):
-            continue
-        part.knot.flood(FLOOD)
-        for index in tried:
-            found = _alone(part.knot, int(index), closed[part.rows], width)
-            if found is not None:
-                yield int(part.rows[index]), part.rows[found]
-
-
-def _alone(knot: Knot, row: int, closed: np.ndarray, width: int) -> np.ndarray | None:
-    """The rows that somebody opens who knows that ``row`` is himself alone; None when it cannot be.
-
-    Rows that lie within his own tell of nobody else.
-    """
-    others = closed & ~knot.inside(row)
-    found = knot.supposing(np.array([row]), np.array([ALONE]), among=others, width=width, reach=0)
-    if found is None:
-        return None
-    least, most = found
-    return np.flatnonzero(others & (most - least < width))
 
 
 class _Names:

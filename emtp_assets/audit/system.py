@@ -15,7 +15,6 @@ import pyarrow as pa
 from scipy import sparse
 
 from emtp_assets.audit.knot import TOLERANCE, AttackError, Knot, Unknowns
-from emtp_assets.audit.parts import PartedKnot, parts_of
 
 LOW, HIGH = "low", "high"
 
@@ -147,8 +146,7 @@ class System:
                 high=self.high[published],
                 ceiling=ceiling,
             )
-            label = parts_of(unknowns, self.row_of[:, atoms])
-            yield HiddenKnot(Knot(unknowns) if label is None else PartedKnot(unknowns, label), published)
+            yield HiddenKnot(Knot(unknowns), published)
 
     @cached_property
     def _incidence(self) -> sparse.csr_matrix:
