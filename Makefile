@@ -28,8 +28,9 @@ demo-sources: .venv/installed-dev
 
 install: .venv/installed
 
+# In the order of the files: by number of tests, the files with few and slow ones would come last, on one core alone.
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .venv/uv: bootstrap.lock
 	@test -n "$(PYTHON)" || { echo "Se necesita Python 3.11 o 3.12 (en Debian: apt install python3 python3-venv)"; exit 1; }

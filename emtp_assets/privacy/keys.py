@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
-import secrets
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from emtp_assets.settings import Settings
+from emtp_assets.storage.secret_files import made_once
 from emtp_assets.storage.storage_key import StorageKeyError, refuse_open_to_others
 
 FORM = "v1"
@@ -47,7 +46,14 @@ def pseudonym_key(settings: Settings) -> SecretStr:
             "archivo que solo lea la cuenta del servicio) o EMTP_PSEUDONYM_KEY. Para crear una: "
             "python -c 'import secrets; print(secrets.token_hex(32))'. Guárdela fuera de los datos."
         )
-    return accepted_key(_demo_key(settings.data_dir / DEMO_KEY))
+    demonstration = settings.data_dir / DEMO_KEY
+    if made_once(demonstration, KEY_BYTES):
+        log.warning(
+            "Se creó una clave de seudónimos de demostración en %s. No sirve para datos reales: en "
+            "producción defina EMTP_PSEUDONYM_KEY_FILE.",
+            demonstration,
+        )
+    return accepted_key(_read(demonstration))
 
 
 def accepted_key(key: SecretStr) -> SecretStr:
@@ -123,28 +129,3 @@ def _read(path: Path) -> SecretStr:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no es texto UTF-8"
         raise PseudonymKeyError(f"No se puede leer la clave de seudónimos en {path}: {reason}") from None
-
-
-def _demo_key(path: Path) -> SecretStr:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Written whole under a name of its own and then linked: nobody sees half a key, the first one stays.
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-                handle.write(secrets.token_hex(KEY_BYTES) + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        else:
-            log.warning(
-                "Se creó una clave de seudónimos de demostración en %s. No sirve para datos reales: en "
-                "producción defina EMTP_PSEUDONYM_KEY_FILE.",
-                path,
-            )
-        finally:
-            draft.unlink()
-    return _read(path)

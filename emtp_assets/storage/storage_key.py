@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
-import secrets
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from emtp_assets.settings import Settings
+from emtp_assets.storage.secret_files import made_once
 
 KEY_BYTES = 32
 DISTINCT_CHARACTERS = 8
@@ -61,7 +60,14 @@ def storage_key(settings: Settings) -> SecretStr:
             "EMTP_STORAGE_KEY_FILE (un archivo que solo lea la cuenta del servicio, fuera de la carpeta de datos) o "
             f"EMTP_STORAGE_KEY. {HOW_TO_MAKE_ONE}"
         )
-    return _accepted(_made_once(settings.data_dir / DEMO_KEY))
+    demonstration = settings.data_dir / DEMO_KEY
+    if made_once(demonstration, KEY_BYTES):
+        _log.warning(
+            "Se creó una clave de almacenamiento de demostración en %s. Está junto a lo que cierra, así que no "
+            "protege datos reales: en producción defina EMTP_STORAGE_KEY_FILE.",
+            demonstration,
+        )
+    return _accepted(_read(demonstration))
 
 
 def subkey(settings: Settings, purpose: Purpose) -> bytes:
@@ -129,28 +135,3 @@ def _read(path: Path) -> str:
             f"No se puede leer la clave de almacenamiento en {path} ({reason}). Corrija EMTP_STORAGE_KEY_FILE, o dé el "
             "archivo a la cuenta del servicio."
         ) from None
-
-
-def _made_once(path: Path) -> str:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Written whole under a name of its own and then linked: nobody sees half a key, the first one stays.
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-                handle.write(secrets.token_hex(KEY_BYTES) + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        else:
-            _log.warning(
-                "Se creó una clave de almacenamiento de demostración en %s. Está junto a lo que cierra, así que no "
-                "protege datos reales: en producción defina EMTP_STORAGE_KEY_FILE.",
-                path,
-            )
-        finally:
-            draft.unlink()
-    return _read(path)

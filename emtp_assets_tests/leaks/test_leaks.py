@@ -1,7 +1,8 @@
 """Who is in the data cannot be read anywhere but in the data: logs, events, checks, documents, alarms, commands.
 
 Six datasets about people whose names and numbers are known go the whole way, mistakes and refusals included, in an
-instance of aggregates (mode A) and in one of full access (mode C). Then everything that is readable is searched.
+instance of aggregates (mode A), in one that also hands microdata over (mode B) and in one of full access (mode C). Then
+everything that is readable is searched.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from emtp_assets.automation.runs import RunFailedError
 from emtp_assets.cli import app
 from emtp_assets.contracts import DATASETS, Treatment, contract_for
 from emtp_assets.intake import Ledger
+from emtp_assets.settings import PrivacyMode
 from emtp_assets.storage.lake import Lake, Layer
 from emtp_assets_tests.leaks.people import MARK, People, refused
 from emtp_assets_tests.leaks.search import files_under, found_in, leaks
@@ -32,7 +34,7 @@ from emtp_assets_tests.pipeline.test_drop_folder import drop
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(900)]
 
-YEARS = {"A": (2024, 2025), "C": (2025,)}
+YEARS = {"A": (2024, 2025), "B": (2025,), "C": (2025,)}
 SCALE = 0.003
 # Where persons may stand: what was handed over, as it was, and the values that cleaning refused.
 GUARDED = ("archive", "raw", "quarantine", "rejected", "drop")
@@ -43,6 +45,7 @@ CLEANED = "cleaned"
 LIKE_A_PERSONS = {"titulacion.cod_plan_estudio"}
 MODES = {
     "A": {"privacy_mode": "A"},
+    "B": {"privacy_mode": "B"},
     "C": {"privacy_mode": "C", "access_purpose": "prueba de fugas", "access_responsible": "quien ensaya"},
 }
 COMMANDS = (
@@ -58,6 +61,11 @@ COMMANDS = (
     ("release", "list"),
     ("access-request",),
 )
+MICRODATA = (
+    ("microdata", "deliver", "matricula", "2025", "--destinatario", "centro-de-estudios", "--entrega", "2026-05",
+     "--quien", "quien ensaya", "--finalidad", "prueba de fugas"),
+    ("microdata", "list"),
+)  # fmt: skip
 
 
 @dataclass
@@ -125,7 +133,11 @@ def _commands(instance: Instance, folder: Path, mode: str) -> list[str]:
     environment = {f"EMTP_{name.upper()}": str(value) for name, value in MODES[mode].items()}
     environment |= {"EMTP_DATA_DIR": str(instance.settings.data_dir), "DAGSTER_HOME": str(folder / "dagster")}
     deliveries = Ledger(instance.settings.data_dir).deliveries()
-    asked = [*COMMANDS, *(("quarantine", d.sha256[:12]) for d in deliveries if d.form.quarantined)]
+    asked = [
+        *COMMANDS,
+        *(MICRODATA if mode == "B" else ()),
+        *(("quarantine", d.sha256[:12]) for d in deliveries if d.form.quarantined),
+    ]
     said = []
     for command in asked:
         done = CliRunner(env=environment).invoke(app, list(command))
@@ -136,7 +148,7 @@ def _commands(instance: Instance, folder: Path, mode: str) -> list[str]:
 
 
 def test_the_people_are_in_the_data(world: World) -> None:
-    """The control: names and numbers came in, mistakes were met, and in mode A the set was published."""
+    """The control: names and numbers came in, mistakes were met, and what the mode gives away was made."""
     lake = Lake(world.data)
     settings = world.instance.settings
     assert MARK.upper() in str(rows("from raw", settings, raw=lake.part(Layer.RAW, "matricula", 2025))[0])
@@ -148,6 +160,8 @@ def test_the_people_are_in_the_data(world: World) -> None:
     assert any(each.form.quarantined for each in Ledger(world.data).deliveries())
     assert list((world.data / "data_docs").rglob("2025.html"))
     full = settings.privacy_mode.full_access
+    handed_over = world.data / "microdata" / "centro-de-estudios" / "2026-05"
+    assert (settings.privacy_mode is PrivacyMode.PSEUDONYMS) is any(handed_over.rglob("*.parquet"))
     assert full or (world.data / "processed" / "LEEME.txt").is_file()
     assert full is not (world.data / "releases" / ".candidata" / "publicacion.json").is_file()
 
