@@ -1,9 +1,10 @@
 """What the public plan hides of a national enrolment, and what two attackers then find:
 ``python -m benchmarks.disclosure [--population NAME…] [--republish N] [--no-control]``.
 
-Populations: four simulated countries as they are (260,000 students), the same grown to 400,000, and a sparse one of
-155,000. Each is protected as the public plan says, written as a release and audited; attacked by somebody who also
-knows which base cells exist; and every hidden cell is proven closed by a second method, tables added up in SQL
+Populations: four simulated countries as they are (260,000 students), the same grown to 400,000, and two sparse ones of
+155,000, in which one student in 4,000, or in 400, moves to any other especialidad and is mostly alone there. Each is
+protected as the public plan says, written as a release and audited; attacked by somebody who also knows which base
+cells exist; and every hidden cell is proven closed by a second method, tables added up in SQL
 (`emtp_assets_tests.audit.witnesses`). The controls are the same release with small counts blanked and nothing else,
 and with one of N secondary cells shown again.
 """
@@ -48,6 +49,7 @@ POPULATIONS: dict[str, Callable[[], pa.Table]] = {
     "400,000 students, seed 12": lambda: resized(national(12), 400_000, 12),
     "400,000 students, seed 13": lambda: resized(national(13), 400_000, 13),
     "sparse, 155,000": lambda: sparse(national(7), 155_000, 1),
+    "sparser, 155,000": lambda: sparse(national(7), 155_000, 1, moved=1 / 400),
 }
 
 

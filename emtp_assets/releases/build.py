@@ -148,8 +148,8 @@ class Builder:
     def _refuse_simulated(self, population: Population, year: int, origin: Origin) -> None:
         if self.settings.production and origin is not Origin.OFFICIAL:
             raise ReleaseError(
-                f"{population.name} {year}: son datos {origin.value}. Una instancia de producción no libera datos "
-                "simulados ni mezclados; retírelos y procese ese año con la entrega oficial."
+                f"{population.name} {year}: son datos de origen {origin.value}. Una instancia de producción no libera "
+                "datos simulados ni mezclados; retírelos y procese ese año con la entrega oficial."
             )
 
     def _refuse_unknown_restatements(self) -> None:

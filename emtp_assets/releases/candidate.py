@@ -165,7 +165,7 @@ def headline(candidate: Release) -> str:
     again = "; rehace " + ", ".join(f"{d} {', '.join(map(str, y))}" for d, y in restated.items()) if restated else ""
     return (
         f"{candidate.release_id}: {len(tables)} tablas, {rows} filas, años {years[0]} a {years[-1]}, "
-        f"datos {candidate.manifest['origen']}{again}."
+        f"datos de origen {candidate.manifest['origen']}{again}."
     )
 
 
@@ -232,8 +232,8 @@ def _refuse_other(candidate: Release, fingerprint: str, shelf: Shelf) -> None:
 def _refuse_simulated(settings: Settings, candidate: Release) -> None:
     if settings.production and candidate.manifest["origen"] != Origin.OFFICIAL:
         raise ReleaseError(
-            f"Una instancia de producción no libera datos {candidate.manifest['origen']}. Haga otra candidata solo con "
-            f"entregas oficiales. {STANDS}"
+            f"Una instancia de producción no libera datos de origen {candidate.manifest['origen']}. Haga otra "
+            f"candidata solo con entregas oficiales. {STANDS}"
         )
 
 
